@@ -1,0 +1,1 @@
+"""Every way of making a tumour, behind one interface."""

@@ -1,0 +1,1 @@
+"""What lesions look like."""

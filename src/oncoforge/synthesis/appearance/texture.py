@@ -1,0 +1,257 @@
+"""Textured tumours: what the published generator paints, and what it left out.
+
+The published form (Hu et al., CVPR 2023) adds ``contrast x texture x softened mask`` to the CT; the
+texture averages one half, so a contrast of -100 HU darkens a lesion by about 50 HU. Rim, necrotic
+core, brighter lesions and filling to a wanted HU are switched on by probability or range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import edt
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from oncoforge.errors import InputError
+from oncoforge.synthesis.appearance.bank import LEVELS, TEXTURES, TILE, tile
+from oncoforge.synthesis.appearance.blur import soften
+from oncoforge.synthesis.base import LesionMask, LesionPlan, Plain
+from oncoforge.synthesis.scene import Box, Scene, Vector
+
+Range = tuple[float, float]
+
+_RIM_LEVELS = (0.4, 0.7)
+"""The capsule lies where the softened mask is between these (public re-implementation)."""
+
+_RIM_SIGMA_MM = 0.8
+_CORE_EDGE_MM = 1.5
+_FILL_MOTTLE_HU = 40.0
+"""Contrast between the darkest and brightest texture of a lesion that is filled to a wanted HU."""
+
+
+@dataclass(frozen=True)
+class Paint:
+    """The appearance of one lesion, as drawn.
+
+    Parameters
+    ----------
+    texture
+        (sigma_a, sigma_b) of the texture, mm.
+    offset_mm
+        Where in the texture's tile the scan's first voxel lies.
+    contrast_hu
+        HU added where texture and softened mask are 1; negative is darker.
+    edge_mm
+        Sigma that softens the mask.
+    rim_hu
+        HU of a capsule; 0 for none.
+    core_hu
+        HU added in a necrotic core; 0 for none.
+    core_part
+        Size of the core: the part of the lesion's greatest depth that it takes.
+    fill_hu
+        HU to fill the lesion to, in place of contrast; None for the published form.
+    """
+
+    texture: tuple[float, float]
+    offset_mm: Vector
+    contrast_hu: float
+    edge_mm: float
+    rim_hu: float = 0.0
+    core_hu: float = 0.0
+    core_part: float = 0.0
+    fill_hu: float | None = None
+
+
+@dataclass(frozen=True)
+class Textured:
+    """Appearance model: texture, contrast, edge, and what else a lesion may show.
+
+    Parameters
+    ----------
+    contrast_hu
+        Range of the contrast; the mean change inside a lesion is about half of it.
+    edge_mm
+        Range of the edge's sigma.
+    per_lesion
+        Draw texture, contrast and edge for every lesion; False shares them in a scan, as published.
+    hyperdense
+        Probability that a lesion is brighter than the organ: its contrast changes sign.
+    rim, rim_hu
+        Probability of a capsule, and range of its HU.
+    core, core_hu, core_part
+        Probability of a necrotic core, range of its HU change, and range of its size.
+    fill_hu
+        Range of HU to fill lesions to (nodules in the lung); None adds contrast.
+    """
+
+    contrast_hu: Range = (-145.0, -65.0)
+    edge_mm: Range = (1.0, 2.0)
+    per_lesion: bool = False
+    hyperdense: float = 0.0
+    rim: float = 0.0
+    rim_hu: Range = (20.0, 60.0)
+    core: float = 0.0
+    core_hu: Range = (-40.0, -15.0)
+    core_part: Range = (0.3, 0.6)
+    fill_hu: Range | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("hyperdense", "rim", "core"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InputError(f"{name} is a probability, not {getattr(self, name):g}.")
+        for name in ("contrast_hu", "edge_mm", "rim_hu", "core_hu", "core_part", "fill_hu"):
+            limits = getattr(self, name)
+            if limits is not None and (len(limits) != 2 or limits[0] > limits[1]):
+                raise InputError(f"{name} is a range (low, high), not {limits}.")
+        if self.edge_mm[0] < 0:
+            raise InputError(f"edge_mm is a width in mm, not {self.edge_mm}.")
+
+    def draw(
+        self, scene: Scene, plans: Sequence[LesionPlan], rng: np.random.Generator
+    ) -> list[Plain]:
+        """Draw each lesion's appearance (see `base.AppearanceModel`)."""
+        shared = self._draw_one(rng)
+        drawn = [self._draw_one(rng) if self.per_lesion else dict(shared) for _ in plans]
+        for one in drawn:
+            self._draw_extras(one, rng)
+        return [asdict(Paint(**one)) for one in drawn]
+
+    def _draw_one(self, rng: np.random.Generator) -> Plain:
+        a, b = TEXTURES[int(rng.integers(len(TEXTURES)))]
+        return {
+            "texture": (float(a), float(b)),
+            "offset_mm": tuple(float(o) for o in rng.integers(0, TILE, 3)),
+            "edge_mm": float(rng.uniform(*self.edge_mm)),
+            "contrast_hu": float(rng.uniform(*self.contrast_hu)),
+        }
+
+    def _draw_extras(self, one: Plain, rng: np.random.Generator) -> None:
+        if self.hyperdense and rng.random() < self.hyperdense:
+            one["contrast_hu"] = -one["contrast_hu"]
+        if self.rim and rng.random() < self.rim:
+            one["rim_hu"] = float(rng.uniform(*self.rim_hu))
+        if self.core and rng.random() < self.core:
+            one["core_hu"] = float(rng.uniform(*self.core_hu))
+            one["core_part"] = float(rng.uniform(*self.core_part))
+        if self.fill_hu is not None:
+            one["fill_hu"] = float(rng.uniform(*self.fill_hu))
+
+    def paint(self, scene: Scene, mask: LesionMask, parameters: Plain) -> None:
+        """Paint one lesion (see `base.AppearanceModel`)."""
+        try:
+            paint = Paint(**parameters)
+        except TypeError as error:
+            raise InputError(f"This recipe does not describe a texture ({error}).") from error
+        sigma = tuple(paint.edge_mm / s for s in scene.spacing)
+        soft, pad = soften(mask.inside, sigma)  # type: ignore[arg-type]
+        start = [s.start - p for s, p in zip(mask.box, pad, strict=True)]
+        box = scene.clip(start, [a + n for a, n in zip(start, soft.shape, strict=True)])
+        assert box is not None  # the mask lies in the scene
+        cut = tuple(slice(s.start - a, s.stop - a) for s, a in zip(box, start, strict=True))
+        soft = soft[cut]
+        image, organ = scene.image[box], scene.organ[box]
+        change = _extras(scene, box, mask, soft, paint)
+        if paint.fill_hu is None:
+            textured = _texture(scene, box, paint, soft, 0.0, paint.contrast_hu)
+        else:
+            textured = _texture(scene, box, paint, soft, -0.5, _FILL_MOTTLE_HU)
+            around = _smooth_inside(image, organ, scene.spacing)
+            textured += soft * (paint.fill_hu - around)
+        if change is not None:
+            textured += change
+        np.add(image, textured, out=image, where=organ)
+
+
+def _texture(
+    scene: Scene, box: Box, paint: Paint, soft: NDArray[np.float32], shift: float, scale: float
+) -> NDArray[np.float32]:
+    """Return ``scale * (texture + shift) * soft`` on a box of the scene."""
+    origin = scene.to_mm([s.start for s in box]) + paint.offset_mm
+    out = np.empty(soft.shape, np.float32)
+    cells = [
+        _cells(origin[axis], scene.spacing[axis], soft.shape[axis]) for axis in range(3)
+    ]
+    whole = all(not fraction.any() for _, fraction in cells)
+    (i, a), (j, b), (k, c) = cells
+    _modulate(soft, tile(*paint.texture), i, a, j, b, k, c, whole, shift, scale / LEVELS, out)
+    return out
+
+
+def _cells(origin: float, spacing: float, n: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return each voxel's cell in the periodic tile and how far into it the voxel lies."""
+    at = origin + spacing * np.arange(n)
+    low = np.floor(at)
+    return low.astype(np.int64) % TILE, (at - low).astype(np.float32)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _modulate(soft, texture, ix, fx, iy, fy, iz, fz, whole, shift, scale, out):  # type: ignore[no-untyped-def]
+    """Write ``(texture + shift) * scale * soft``; `whole` means that no interpolation is needed."""
+    n = texture.shape[0]
+    offset = np.float32(shift * LEVELS)
+    factor = np.float32(scale)
+    nx, ny, nz = soft.shape
+    for i in range(nx):
+        i0, a = ix[i], fx[i]
+        i1 = (i0 + 1) % n
+        for j in range(ny):
+            j0, b = iy[j], fy[j]
+            j1 = (j0 + 1) % n
+            for k in range(nz):
+                w = soft[i, j, k]
+                if w == 0.0:
+                    out[i, j, k] = 0.0
+                    continue
+                k0 = iz[k]
+                if whole:
+                    value = np.float32(texture[i0, j0, k0])
+                else:
+                    c = fz[k]
+                    k1 = (k0 + 1) % n
+                    t00 = texture[i0, j0, k0] * (1 - c) + texture[i0, j0, k1] * c
+                    t01 = texture[i0, j1, k0] * (1 - c) + texture[i0, j1, k1] * c
+                    t10 = texture[i1, j0, k0] * (1 - c) + texture[i1, j0, k1] * c
+                    t11 = texture[i1, j1, k0] * (1 - c) + texture[i1, j1, k1] * c
+                    low = t00 * (1 - b) + t01 * b
+                    high = t10 * (1 - b) + t11 * b
+                    value = np.float32(low * (1 - a) + high * a)
+                out[i, j, k] = (value + offset) * factor * w
+
+
+def _extras(
+    scene: Scene, box: Box, mask: LesionMask, soft: NDArray[np.float32], paint: Paint
+) -> NDArray[np.float32] | None:
+    """Return what rim and core add on a box, or None if the lesion has neither."""
+    if paint.rim_hu == 0.0 and paint.core_hu == 0.0:
+        return None
+    spacing = np.asarray(scene.spacing)
+    change = np.zeros(soft.shape, np.float32)
+    if paint.rim_hu != 0.0:
+        low, high = _RIM_LEVELS
+        shell = ((soft >= low) & (soft <= high)).astype(np.float32)
+        change += paint.rim_hu * ndimage.gaussian_filter(shell, _RIM_SIGMA_MM / spacing)
+    if paint.core_hu != 0.0:
+        inside = np.zeros(soft.shape, np.bool_)
+        place = tuple(
+            slice(m.start - b.start, m.stop - b.start) for m, b in zip(mask.box, box, strict=True)
+        )
+        inside[place] = mask.inside
+        depth = edt.edt(inside, anisotropy=tuple(spacing), black_border=False, parallel=1)
+        core = (depth > (1.0 - paint.core_part) * depth.max()).astype(np.float32)
+        change += paint.core_hu * ndimage.gaussian_filter(core, _CORE_EDGE_MM / spacing)
+    return change
+
+
+def _smooth_inside(
+    image: NDArray[np.float32], organ: NDArray[np.bool_], spacing: Vector
+) -> NDArray[np.float32]:
+    """Smooth an image over the organ alone, so that what lies outside does not bleed in."""
+    sigma = 2.0 / np.asarray(spacing)
+    weight = ndimage.gaussian_filter(organ.astype(np.float32), sigma)
+    total = ndimage.gaussian_filter(np.where(organ, image, np.float32(0)), sigma)
+    return total / np.maximum(weight, np.float32(1e-3))  # type: ignore[no-any-return]

@@ -1,0 +1,216 @@
+"""What a synthesis is made of: plans, recipes, lesions, results, and the two kinds of model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oncoforge.errors import InputError
+from oncoforge.synthesis.scene import Box, Scene
+from oncoforge.version import __version__
+
+Plain = dict[str, Any]
+"""Parameters as plain data: numbers, strings, lists and mappings that JSON can hold."""
+
+
+@dataclass(frozen=True)
+class LesionPlan:
+    """One lesion as drawn: everything that is needed to make it again.
+
+    Parameters
+    ----------
+    kind
+        Size class or other name of the sort of lesion, for tables.
+    mask
+        Parameters of the mask model (where and what shape).
+    appearance
+        Parameters of the appearance model (what it looks like); empty until drawn.
+    """
+
+    kind: str
+    mask: Plain
+    appearance: Plain = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a synthesis was made, as plain data that rebuilds it byte for byte.
+
+    Parameters
+    ----------
+    method
+        Name of the synthesizer, such as ``"handcrafted"``.
+    parameters
+        Its settings when the recipe was drawn (for the record; replay does not need them).
+    lesions
+        The lesions to make, in order.
+    skipped
+        Why lesions that were asked for have no plan: one sentence each.
+    version
+        Version of oncoforge that drew it.
+    """
+
+    method: str
+    parameters: Plain
+    lesions: tuple[LesionPlan, ...]
+    skipped: tuple[str, ...] = ()
+    version: str = __version__
+
+    def to_dict(self) -> Plain:
+        """Return the recipe as plain data for JSON."""
+        plain = asdict(self)
+        plain["lesions"] = [asdict(lesion) for lesion in self.lesions]
+        plain["skipped"] = list(self.skipped)
+        return plain
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
+        """Build a recipe from what `to_dict` gave, perhaps by way of a JSON file.
+
+        Raises
+        ------
+        InputError
+            If keys are missing or unknown.
+        """
+        try:
+            lesions = tuple(LesionPlan(**lesion) for lesion in data["lesions"])
+            known = {f.name for f in fields(cls)}
+            rest = {key: value for key, value in data.items() if key != "lesions"}
+            if unknown := sorted(set(rest) - known):
+                raise TypeError(f"unknown key {unknown[0]!r}")
+            rest["skipped"] = tuple(rest.get("skipped", ()))
+            return cls(lesions=lesions, **rest)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"This is not a recipe that oncoforge wrote ({error}); "
+                "give the 'recipe' part of a lesions.json."
+            ) from error
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> Recipe:
+        """Read a recipe from a JSON file: a bare recipe, or the ``lesions.json`` of a run."""
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: this is not a readable JSON file ({error}).") from error
+        return cls.from_dict(data.get("recipe", data) if isinstance(data, dict) else {})
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One lesion as it stands in the result, measured there.
+
+    Parameters
+    ----------
+    id
+        Its number, from 1, as in an instance map.
+    kind
+        Size class or other name of the sort of lesion.
+    centre_mm
+        Centroid, mm from the centre of the first voxel along the array axes.
+    diameter_mm
+        Diameter of the sphere of the same volume.
+    volume_mm3
+        Volume of its voxels.
+    voxels
+        Their number.
+    mean_hu
+        Mean HU inside.
+    contrast_hu
+        Mean HU inside less the mean HU of the organ around it (same box, no tumour); NaN when
+        nothing of the organ is left there.
+    """
+
+    id: int
+    kind: str
+    centre_mm: tuple[float, float, float]
+    diameter_mm: float
+    volume_mm3: float
+    voxels: int
+    mean_hu: float
+    contrast_hu: float
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """A scan with its synthetic tumours.
+
+    Parameters
+    ----------
+    image
+        float32 (X, Y, Z), HU; equal to the input wherever no lesion reaches.
+    tumor
+        bool (X, Y, Z): the voxels of all synthetic lesions.
+    lesions
+        The lesions that were placed, largest knowledge first: see `Lesion`.
+    recipe
+        What made it; `Synthesizer.apply` rebuilds the same bytes from it.
+    skipped
+        Why lesions that were asked for are not there: one sentence each.
+    box
+        Slices of the region of the scan that was worked on (the organ's box).
+    """
+
+    image: NDArray[np.float32]
+    tumor: NDArray[np.bool_]
+    lesions: tuple[Lesion, ...]
+    recipe: Recipe
+    skipped: tuple[str, ...]
+    box: Box
+    _instances: NDArray[np.uint16] = field(repr=False)
+
+    def instances(self) -> NDArray[np.uint16]:
+        """Return the lesions' ids as a uint16 map (X, Y, Z); 0 where there is none."""
+        whole = np.zeros(self.tumor.shape, np.uint16)
+        whole[self.box] = self._instances
+        return whole
+
+
+@dataclass(frozen=True)
+class LesionMask:
+    """A rendered lesion in a box of its scene.
+
+    Parameters
+    ----------
+    box
+        Slices into the scene's arrays.
+    inside
+        bool, shape of the box: the lesion's voxels, within the organ and clear of other lesions.
+    """
+
+    box: Box
+    inside: NDArray[np.bool_]
+
+
+class MaskModel(Protocol):
+    """Where lesions are and what shape they have."""
+
+    def draw(
+        self, scene: Scene, rng: np.random.Generator
+    ) -> tuple[list[LesionPlan], list[str]]:
+        """Draw lesion plans (without appearance) and the reasons for those that found no place."""
+        ...
+
+    def render(self, scene: Scene, plans: Sequence[LesionPlan]) -> Iterator[LesionMask | None]:
+        """Yield one mask per plan, in order; None where nothing of it lies inside the organ."""
+        ...
+
+
+class AppearanceModel(Protocol):
+    """What lesions look like."""
+
+    def draw(
+        self, scene: Scene, plans: Sequence[LesionPlan], rng: np.random.Generator
+    ) -> list[Plain]:
+        """Draw the parameters of each plan's appearance."""
+        ...
+
+    def paint(self, scene: Scene, mask: LesionMask, parameters: Plain) -> None:
+        """Paint one lesion into ``scene.image``, in place, inside the organ only."""
+        ...

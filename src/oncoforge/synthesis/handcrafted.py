@@ -1,0 +1,130 @@
+"""Hand-crafted tumours: deformed ellipsoids painted with texture.
+
+Method of Hu et al., "Label-Free Liver Tumor Segmentation", CVPR 2023, and of MedCraft, written anew
+from a description of what they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from oncoforge.errors import InputError, UnknownNameError
+from oncoforge.synthesis.appearance.texture import Range, Textured
+from oncoforge.synthesis.masks.ellipsoid import Ellipsoids
+from oncoforge.synthesis.masks.sizes import MIX
+from oncoforge.synthesis.scene import Vector
+from oncoforge.synthesis.synthesizer import Synthesizer
+
+METHOD = "handcrafted"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set; see `Ellipsoids`, `Textured` and `Synthesizer` for each.
+
+    The defaults are the published generator's, in mm.
+    """
+
+    size: str = MIX
+    count: int | None = None
+    diameter_mm: float | None = None
+    at_mm: tuple[Vector, ...] = ()
+    units: str = "mm"
+    rotate: bool = False
+    elastic: str = "planes"
+    place: str = "band"
+    margin: float = 0.5
+    avoid_vessels: bool = False
+    min_distance_mm: float | None = None
+    min_inside: float = 0.0
+    contrast_hu: Range = (-145.0, -65.0)
+    edge_mm: Range = (1.0, 2.0)
+    per_lesion: bool = False
+    hyperdense: float = 0.0
+    rim: float = 0.0
+    rim_hu: Range = (20.0, 60.0)
+    core: float = 0.0
+    core_hu: Range = (-40.0, -15.0)
+    core_part: Range = (0.3, 0.6)
+    fill_hu: Range | None = None
+    mass_effect: Range | None = None
+
+
+PRESETS: Mapping[str, Settings] = MappingProxyType(
+    {
+        "published": Settings(),
+        "realistic": Settings(
+            rotate=True,
+            elastic="volume",
+            place="inside",
+            avoid_vessels=True,
+            min_distance_mm=3.0,
+            min_inside=0.6,
+            per_lesion=True,
+            rim=0.3,
+            core=0.3,
+            mass_effect=(0.0, 0.3),
+        ),
+    }
+)
+"""``published``: the released generator's distributions. ``realistic``: its paper's effects too."""
+
+
+class Handcrafted(Synthesizer):
+    """Hand-crafted tumours.
+
+    Parameters
+    ----------
+    size
+        ``"tiny"``, ``"small"``, ``"medium"``, ``"large"``, ``"mix"`` (all four) or ``"random"``
+        (one of the five, each scan anew).
+    preset
+        One of `PRESETS`.
+    **changes
+        Any other field of `Settings`, in place of the preset's.
+
+    Raises
+    ------
+    UnknownNameError
+        If a setting, preset or size does not exist; the nearest one is named.
+    InputError
+        If a value makes no sense.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import oncoforge as of
+    >>> image = np.full((64, 64, 64), 100, np.float32)
+    >>> organ = np.zeros(image.shape, bool)
+    >>> organ[8:56, 8:56, 8:56] = True
+    >>> synth = of.Handcrafted(size="small", count=2)
+    >>> out = synth(image, organ, (1, 1, 1), np.random.default_rng(0))
+    >>> len(out.lesions)
+    2
+    """
+
+    def __init__(self, size: str = MIX, *, preset: str = "published", **changes: Any) -> None:
+        if preset not in PRESETS:
+            raise UnknownNameError("preset", preset, PRESETS)
+        names = [f.name for f in fields(Settings)]
+        for name in changes:
+            if name not in names:
+                raise UnknownNameError("setting", name, names)
+        settings = replace(PRESETS[preset], size=size, **changes)
+        if settings.mass_effect is not None and not (
+            0 <= settings.mass_effect[0] <= settings.mass_effect[1] < 1
+        ):
+            raise InputError(
+                f"mass_effect is a range within 0 to 1 (1 excluded), not {settings.mass_effect}."
+            )
+        values = asdict(settings)
+        super().__init__(
+            method=METHOD,
+            masks=Ellipsoids(**{f.name: values[f.name] for f in fields(Ellipsoids)}),
+            appearance=Textured(**{f.name: values[f.name] for f in fields(Textured)}),
+            mass_effect=settings.mass_effect,
+            parameters={"preset": preset, **values},
+        )

@@ -1,0 +1,1 @@
+"""Where lesions are and what shape they have."""

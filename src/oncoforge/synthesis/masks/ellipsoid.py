@@ -1,0 +1,292 @@
+"""Deformed ellipsoids: the shapes of hand-crafted tumours (Hu et al., CVPR 2023)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from oncoforge.errors import InputError, UnknownNameError
+from oncoforge.synthesis.base import LesionMask, LesionPlan
+from oncoforge.synthesis.masks import sizes
+from oncoforge.synthesis.masks.deformation import MODES, draw_field
+from oncoforge.synthesis.masks.location import Placed, Places
+from oncoforge.synthesis.masks.voxelize import ellipsoid, empty_like
+from oncoforge.synthesis.scene import Box, Scene, Vector
+
+
+@dataclass(frozen=True)
+class Ellipsoid:
+    """One deformed ellipsoid, as drawn.
+
+    Parameters
+    ----------
+    centre_mm
+        Centre, mm from the centre of the scan's first voxel along the array axes.
+    radii_mm
+        Semi-axes.
+    quaternion
+        Rotation (x, y, z, w) that carries the array axes to the ellipsoid's.
+    elastic
+        One of `deformation.MODES`.
+    sigma_mm
+        Strength of the deformation.
+    seed
+        Seed of its displacement field.
+    """
+
+    centre_mm: Vector
+    radii_mm: Vector
+    quaternion: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
+    elastic: str = "planes"
+    sigma_mm: float = 0.0
+    seed: int = 0
+
+    def reach_vox(self, spacing: Vector) -> NDArray[np.float64]:
+        """Return the half-widths, in voxels, of the box that holds the local box (2 radii)."""
+        corner = np.abs(self.axes().T) @ (2.0 * np.asarray(self.radii_mm))
+        return corner / np.asarray(spacing)
+
+    def axes(self) -> NDArray[np.float64]:
+        """Return the rotation matrix whose rows are the ellipsoid's axes."""
+        return np.ascontiguousarray(Rotation.from_quat(self.quaternion).as_matrix().T)
+
+    def voxels(
+        self, spacing: Vector, centre: NDArray[np.float64], free: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Mark the free voxels inside.
+
+        Parameters
+        ----------
+        spacing
+            Voxel size, mm.
+        centre
+            Centre in voxel indices of `free`.
+        free
+            bool (x, y, z): voxels that may be taken.
+
+        Returns
+        -------
+        inside : bool (x, y, z)
+        found : int64 (7,)
+            Number of voxels, then first and last index along each axis.
+        """
+        field = draw_field(self.elastic, self.sigma_mm, self.seed)
+        upright = self.elastic == "planes" and self.quaternion[3] == 1.0
+        step = np.asarray(spacing, float) if upright else np.zeros(3)
+        inside = empty_like(free)
+        found = ellipsoid(
+            centre,
+            np.asarray(spacing, float),
+            np.asarray(self.radii_mm, float),
+            self.axes(),
+            MODES.index(self.elastic),
+            field.planes,
+            field.volume,
+            step,
+            free,
+            inside,
+        )
+        return inside, found
+
+    def equivalent_radius_mm(self, spacing: Vector) -> float:
+        """Return the radius of the sphere of the same volume, before any clipping."""
+        reach = self.reach_vox(spacing)
+        half = np.ceil(reach).astype(int)
+        _, found = self.voxels(spacing, half.astype(float), np.ones(2 * half + 1, np.bool_))
+        return float((3 * found[0] * math.prod(spacing) / (4 * math.pi)) ** (1 / 3))
+
+
+@dataclass(frozen=True)
+class Ellipsoids:
+    """Mask model: how many ellipsoids, how large, where.
+
+    Parameters
+    ----------
+    size
+        One of `sizes.SIZE_NAMES`.
+    count
+        Number of lesions; None draws it from the size class.
+    diameter_mm
+        Diameter of the sphere of the same volume; None draws radii from the size class.
+    at_mm
+        Centres that the user asks for, mm from the scan's first voxel; the first lesions go there.
+    units
+        ``"mm"``, or ``"vox"`` for radii in voxels whatever the spacing (as the original on native
+        grids).
+    rotate
+        Give each ellipsoid a random orientation.
+    elastic
+        One of `deformation.MODES`.
+    place, margin, avoid_vessels, min_distance_mm
+        See `location.Places`.
+    min_inside
+        Least part of the shape that must lie inside the organ; lesions below it are left out.
+    """
+
+    size: str = sizes.MIX
+    count: int | None = None
+    diameter_mm: float | None = None
+    at_mm: tuple[Vector, ...] = ()
+    units: str = "mm"
+    rotate: bool = False
+    elastic: str = "planes"
+    place: str = "band"
+    margin: float = 0.5
+    avoid_vessels: bool = False
+    min_distance_mm: float | None = None
+    min_inside: float = 0.0
+
+    def __post_init__(self) -> None:
+        sizes.check_size(self.size)
+        if self.elastic not in MODES:
+            raise UnknownNameError("elastic mode", self.elastic, MODES)
+        if self.units not in ("mm", "vox"):
+            raise UnknownNameError("unit", self.units, ("mm", "vox"))
+        if self.count is not None and self.count < 1:
+            raise InputError(f"count is {self.count}; ask for at least one lesion.")
+        if self.diameter_mm is not None and not 0 < self.diameter_mm < 500:
+            raise InputError(f"diameter is {self.diameter_mm:g} mm; give one between 0 and 500 mm.")
+        if self.count is not None and self.count < len(self.at_mm):
+            raise InputError(
+                f"count is {self.count} but {len(self.at_mm)} positions were given; "
+                "leave count out or raise it."
+            )
+
+    def draw(
+        self, scene: Scene, rng: np.random.Generator
+    ) -> tuple[list[LesionPlan], list[str]]:
+        """Draw the lesions of one scan (see `base.MaskModel`)."""
+        if scene.is_empty:
+            return [], ["The organ mask is empty, so there is no place for a lesion."]
+        places = Places(
+            scene, self.place, self.margin, self.avoid_vessels, self.min_distance_mm
+        )
+        plans: list[LesionPlan] = []
+        skipped: list[str] = []
+        placed: list[Placed] = []
+        for number, kind in enumerate(self._kinds(scene.share, rng)):
+            shape = self._draw_shape(kind, scene.spacing, rng)
+            radius = float(np.prod(shape.radii_mm)) ** (1 / 3)
+            if number < len(self.at_mm):
+                centre = np.asarray(self.at_mm[number], float)
+            else:
+                found = places.draw(radius, placed, rng)
+                if found is None:
+                    skipped.append(
+                        f"Lesion {number + 1} ({kind}, {2 * radius:.0f} mm) found no place "
+                        f"{self.min_distance_mm:g} mm clear of the others."
+                    )
+                    continue
+                centre = found
+            placed.append((centre, radius))
+            drawn = asdict(shape) | {"centre_mm": [float(c) for c in centre]}
+            plans.append(LesionPlan(kind, drawn))
+        return plans, skipped
+
+    def _kinds(self, share: float, rng: np.random.Generator) -> list[str]:
+        """Draw the size class of every lesion of one scan."""
+        size = self.size
+        if size == sizes.RANDOM:
+            size = str(rng.choice([*sizes.SIZES, sizes.MIX]))
+        if self.diameter_mm is not None:
+            size = sizes.nearest_size(self.diameter_mm / 2)
+        count = self.count or len(self.at_mm) or None
+        if count is None and size == sizes.MIX:
+            ranges = {name: c.count_in_mix for name, c in sizes.SIZES.items()}
+        elif size == sizes.MIX:
+            return [str(k) for k in rng.choice(list(sizes.SIZES), count)]
+        else:
+            ranges = {size: (count, count) if count else sizes.SIZES[size].count}
+        kinds = [
+            kind for kind, (a, b) in ranges.items() for _ in range(rng.integers(a, b + 1))
+        ]
+        if count is None and share < 1.0:
+            # A part of the organ holds that part of its lesions, but at least one.
+            kept = [kind for kind in kinds if rng.random() < share]
+            kinds = kept or [kinds[int(rng.integers(len(kinds)))]]
+        return kinds
+
+    def _draw_shape(self, kind: str, spacing: Vector, rng: np.random.Generator) -> Ellipsoid:
+        """Draw an ellipsoid at the origin."""
+        if self.diameter_mm is None:
+            radii = sizes.SIZES[kind].draw_radii(rng)
+            sigma = sizes.SIZES[kind].draw_sigma(rng)
+        else:
+            aspect = rng.uniform(0.75, 1.25, 3)
+            radii = list(self.diameter_mm / 2 * aspect / np.prod(aspect) ** (1 / 3))
+            sigma = sizes.sigma_for(self.diameter_mm / 2)
+        if self.units == "vox":
+            radii = [r * s for r, s in zip(radii, spacing, strict=True)]
+            sigma *= math.prod(spacing) ** (1 / 3)
+        quaternion = (0.0, 0.0, 0.0, 1.0)
+        if self.rotate:
+            four = rng.normal(size=4)
+            quaternion = tuple(float(q) for q in four / np.linalg.norm(four))  # type: ignore[assignment]
+        shape = Ellipsoid(
+            centre_mm=(0.0, 0.0, 0.0),
+            radii_mm=tuple(float(r) for r in radii),  # type: ignore[arg-type]
+            quaternion=quaternion,
+            elastic=self.elastic,
+            sigma_mm=sigma if self.elastic != "none" else 0.0,
+            seed=int(rng.integers(2**31)),
+        )
+        return self._to_diameter(shape, spacing)
+
+    def _to_diameter(self, shape: Ellipsoid, spacing: Vector) -> Ellipsoid:
+        """Rescale a shape whose diameter was asked for: deformation changes its volume."""
+        if self.diameter_mm is None:
+            return shape
+        for _ in range(3):
+            radius = shape.equivalent_radius_mm(spacing)
+            if radius == 0.0:
+                break
+            scale = self.diameter_mm / 2 / radius
+            shape = Ellipsoid(
+                **asdict(shape) | {"radii_mm": tuple(r * scale for r in shape.radii_mm)}
+            )
+        return shape
+
+    def render(
+        self, scene: Scene, plans: Sequence[LesionPlan]
+    ) -> Iterator[LesionMask | None]:
+        """Yield each lesion's voxels (see `base.MaskModel`)."""
+        for plan in plans:
+            try:
+                shape = Ellipsoid(**plan.mask)
+            except TypeError as error:
+                raise InputError(f"This recipe does not describe an ellipsoid ({error}).") from error
+            yield self._render_one(scene, shape)
+
+    def _render_one(self, scene: Scene, shape: Ellipsoid) -> LesionMask | None:
+        centre = scene.to_voxel(shape.centre_mm)
+        reach = shape.reach_vox(scene.spacing)
+        box = scene.clip(np.floor(centre - reach), np.ceil(centre + reach) + 1)
+        if box is None:
+            return None
+        free = scene.organ[box] & (scene.instances[box] == 0)
+        start = np.array([s.start for s in box])
+        inside, found = shape.voxels(scene.spacing, centre - start, free)
+        if found[0] == 0:
+            return None
+        if self.min_inside > 0:
+            whole = 4 / 3 * math.pi * shape.equivalent_radius_mm(scene.spacing) ** 3
+            if found[0] * math.prod(scene.spacing) < self.min_inside * whole:
+                return None
+        return LesionMask(*_tighten(box, inside, found))
+
+
+def _tighten(
+    box: Box, inside: NDArray[np.bool_], found: NDArray[np.int64]
+) -> tuple[Box, NDArray[np.bool_]]:
+    """Cut a box down to the voxels found in it."""
+    first, last = found[1::2], found[2::2] + 1
+    cut = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    tight = tuple(
+        slice(s.start + c.start, s.start + c.stop) for s, c in zip(box, cut, strict=True)
+    )
+    return tight, np.ascontiguousarray(inside[cut])  # type: ignore[return-value]

@@ -1,0 +1,175 @@
+"""Where lesions may lie: the published band of slices, or admissible places by distance.
+
+Every search here is bounded. When nothing suits, the best candidate is taken and the compromise is
+written down, or the lesion is given up with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import edt
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from oncoforge.errors import UnknownNameError
+from oncoforge.synthesis.scene import Scene
+
+PLACES = ("band", "inside")
+Placed = tuple[NDArray[np.float64], float]
+"""Centre (mm) and radius (mm) of a lesion that has its place."""
+
+_BAND = (0.3, 0.7)
+"""Part of the organ's z extent from which the published generator takes the slice."""
+
+_MARGIN_MM = 2.0
+"""In-plane margin of the published generator: a 5 x 5 erosion at 1 mm."""
+
+_BATCH = 64
+_BAND_BATCHES = 40
+_CANDIDATES = 24
+_COARSE_MM = 3.0
+
+
+@dataclass
+class Places:
+    """Draws centres of lesions in a scene.
+
+    Parameters
+    ----------
+    scene
+        The organ's box.
+    place
+        ``"band"``: as published, a slice from the central 40 % of the organ's z extent and a pixel
+        at least 2 mm inside it in that plane. ``"inside"``: anywhere whose distance to the organ's
+        surface is at least `margin` of the lesion's radius.
+    margin
+        That fraction; it is halved, then dropped, where the organ is too thin.
+    avoid_vessels
+        Prefer centres without vessels within the lesion's radius.
+    min_distance_mm
+        Least gap between the surfaces of two lesions; None lets them overlap.
+    """
+
+    scene: Scene
+    place: str = "band"
+    margin: float = 0.5
+    avoid_vessels: bool = False
+    min_distance_mm: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.place not in PLACES:
+            raise UnknownNameError("place", self.place, PLACES)
+
+    def draw(
+        self, radius_mm: float, placed: Sequence[Placed], rng: np.random.Generator
+    ) -> NDArray[np.float64] | None:
+        """Draw a centre, mm from the scan's first voxel; None if every candidate is too close.
+
+        Parameters
+        ----------
+        radius_mm
+            Radius of the lesion.
+        placed
+            The lesions that have their places already.
+        rng
+            Source of randomness.
+        """
+        propose = self._in_band if self.place == "band" else self._inside
+        free = self.min_distance_mm is None and not self.avoid_vessels
+        best, least = None, np.inf
+        for _ in range(1 if free else _CANDIDATES):
+            centre = self.scene.to_mm(propose(radius_mm, rng))
+            if not self._is_clear(centre, radius_mm, placed):
+                continue
+            vessel = self._vessel_fraction(centre, radius_mm) if self.avoid_vessels else 0.0
+            if vessel < least:
+                best, least = centre, vessel
+            if vessel == 0.0:
+                break
+        return best
+
+    def _is_clear(self, centre: NDArray[np.float64], radius: float, placed: Sequence[Placed]) -> bool:
+        if self.min_distance_mm is None:
+            return True
+        gap = self.min_distance_mm
+        return all(np.linalg.norm(centre - c) >= radius + r + gap for c, r in placed)
+
+    def _in_band(self, radius_mm: float, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw as published, by rejection: exactly uniform over the eroded slice."""
+        organ = self.scene.organ
+        nx, ny, nz = organ.shape
+        mx, my = (round(_MARGIN_MM / s) for s in self.scene.spacing[:2])
+        for _ in range(_BAND_BATCHES):
+            # A slice may hold nothing after erosion (the original crashes there): draw another.
+            z = round(rng.uniform(*_BAND) * (nz - 1))
+            xs = rng.integers(0, nx, _BATCH)
+            ys = rng.integers(0, ny, _BATCH)
+            for x, y in zip(xs[organ[xs, ys, z]], ys[organ[xs, ys, z]], strict=True):
+                square = organ[max(x - mx, 0) : x + mx + 1, max(y - my, 0) : y + my + 1, z]
+                if square.all():
+                    return np.array([x, y, z], float)
+        return self._inside(radius_mm, rng)
+
+    def _inside(self, radius_mm: float, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw among voxels deep enough for the radius; the margin yields in a thin organ."""
+        depth, voxels = self._depths
+        for margin in (self.margin, self.margin / 2, 0.0):
+            # Depths ascend, so the admissible voxels are a tail.
+            first = int(np.searchsorted(depth, margin * radius_mm))
+            if first < depth.size:
+                break
+        return voxels[rng.integers(min(first, depth.size - 1), depth.size)].astype(float)
+
+    @cached_property
+    def _depths(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return depth below the organ's surface (mm, ascending) and the voxels it belongs to.
+
+        Every n-th voxel is enough for choosing a place, and keeps the cost of a large organ low.
+        """
+        step = [max(1, int(_COARSE_MM // s)) for s in self.scene.spacing]
+        coarse = self.scene.organ[:: step[0], :: step[1], :: step[2]]
+        if not coarse.any():
+            step, coarse = [1, 1, 1], self.scene.organ
+        pitch = [n * s for n, s in zip(step, self.scene.spacing, strict=True)]
+        distance = edt.edt(
+            np.ascontiguousarray(coarse), anisotropy=pitch, black_border=True, parallel=1
+        )
+        voxels = np.argwhere(coarse)
+        depth = distance[tuple(voxels.T)]
+        order = np.argsort(depth, kind="stable")
+        return depth[order], voxels[order] * np.array(step)
+
+    @cached_property
+    def _vessel_hu(self) -> float:
+        """Return the HU above which smoothed tissue counts as vessel."""
+        values = self.scene.organ_sample()
+        middle = np.median(values)
+        spread = 1.4826 * np.median(np.abs(values - middle))
+        return float(middle + max(25.0, 2.0 * spread))
+
+    def _vessel_fraction(self, centre_mm: NDArray[np.float64], radius_mm: float) -> float:
+        """Return the part of the lesion's sphere that is vessel: brighter than the organ.
+
+        After Hu et al. 2023 (vessel where the smoothed CT exceeds the organ's mean by b); here b is
+        twice the robust spread, at least 25 HU, of the organ's own values.
+        """
+        scene = self.scene
+        spacing = np.asarray(scene.spacing)
+        centre = scene.to_voxel(centre_mm)
+        reach = radius_mm / spacing
+        box = scene.clip(np.floor(centre - reach), np.ceil(centre + reach) + 1)
+        if box is None:
+            return 0.0
+        smooth = ndimage.gaussian_filter(scene.image[box], 1.0 / spacing)
+        axes = [
+            ((np.arange(s.start, s.stop) - c) * h) ** 2
+            for s, c, h in zip(box, centre, spacing, strict=True)
+        ]
+        ball = sum(np.ix_(*axes)) <= radius_mm**2  # type: ignore[arg-type]
+        ball &= scene.organ[box]
+        vessel = (smooth > self._vessel_hu) & ball
+        return float(vessel.sum() / max(ball.sum(), 1))

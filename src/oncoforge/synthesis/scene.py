@@ -1,0 +1,133 @@
+"""The part of a scan that a synthesizer works on: the organ's box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from oncoforge.errors import InputError
+
+Box = tuple[slice, slice, slice]
+Vector = tuple[float, float, float]
+
+_HU_SPREAD = 10.0
+"""An organ whose values all lie within this many HU is no CT: noise alone spreads wider."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Views of a scan on the box of one organ, and what has been placed there so far.
+
+    Parameters
+    ----------
+    image
+        float32 view (x, y, z) of the scan, HU. Painting writes through it.
+    organ
+        bool view (x, y, z); all False in an empty scene.
+    spacing
+        Voxel size along the array axes, mm.
+    box
+        Slices of this box in the scan.
+    share
+        Part of the organ that is in view, 0 to 1: a patch holds fewer lesions than a whole organ.
+    instances
+        uint16 (x, y, z): ids of the lesions placed so far.
+    """
+
+    image: NDArray[np.float32]
+    organ: NDArray[np.bool_]
+    spacing: Vector
+    box: Box
+    share: float = 1.0
+    instances: NDArray[np.uint16] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "instances", np.zeros(self.organ.shape, np.uint16))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no organ voxel at all."""
+        return 0 in self.organ.shape
+
+    @property
+    def origin_mm(self) -> NDArray[np.float64]:
+        """Position of the box's first voxel, mm from the scan's first voxel."""
+        return np.array([s.start for s in self.box]) * np.asarray(self.spacing)
+
+    def to_mm(self, voxel: ArrayLike) -> NDArray[np.float64]:
+        """Turn voxel indices of this box into mm from the scan's first voxel."""
+        return np.asarray(voxel) * np.asarray(self.spacing) + self.origin_mm
+
+    def to_voxel(self, point_mm: ArrayLike) -> NDArray[np.float64]:
+        """Turn mm from the scan's first voxel into (fractional) voxel indices of this box."""
+        return (np.asarray(point_mm, float) - self.origin_mm) / np.asarray(self.spacing)
+
+    def clip(self, low: ArrayLike, high: ArrayLike) -> Box | None:
+        """Return the slices of the half-open voxel range ``[low, high)``, or None if outside."""
+        start = np.maximum(np.asarray(low, int), 0)
+        stop = np.minimum(np.asarray(high, int), self.organ.shape)
+        if (stop <= start).any():
+            return None
+        return tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))  # type: ignore[return-value]
+
+    def organ_sample(self, most: int = 20_000) -> NDArray[np.float32]:
+        """Return HU of up to about `most` organ voxels, evenly strided and so repeatable."""
+        step = max(1, round((self.organ.size / (4 * most)) ** (1 / 3)))
+        grid = (slice(step // 2, None, step),) * 3
+        values = self.image[grid][self.organ[grid]]
+        return values if values.size else self.image[self.organ][:most]
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> Box | None:
+    """Return the tight box of a mask's True voxels, or None if it has none.
+
+    Axes are reduced in the order of their strides, so that each pass over a large volume reads
+    memory in order and the later ones see only what the first left.
+    """
+    bounds: list[slice] = [slice(0, n) for n in mask.shape]
+    for axis in np.argsort([-abs(s) for s in mask.strides], kind="stable"):
+        others = tuple(a for a in range(mask.ndim) if a != axis)
+        hit = np.flatnonzero(mask[tuple(bounds)].any(axis=others))
+        if hit.size == 0:
+            return None
+        bounds[axis] = slice(int(hit[0]), int(hit[-1]) + 1)
+    return tuple(bounds)  # type: ignore[return-value]
+
+
+def make_scene(
+    image: NDArray[np.float32],
+    organ: NDArray[np.bool_],
+    spacing: Vector,
+    share: float = 1.0,
+) -> Scene:
+    """Look at a scan through the box of one organ.
+
+    Parameters
+    ----------
+    image
+        float32 (X, Y, Z), HU.
+    organ
+        bool (X, Y, Z) on the same grid.
+    spacing
+        Voxel size, mm.
+    share
+        Part of the organ that is in view (see `Scene`).
+
+    Raises
+    ------
+    InputError
+        If the organ's values are not HU.
+    """
+    box = bounding_box(organ) or (slice(0, 0),) * 3
+    scene = Scene(image[box], organ[box], spacing, box, share)
+    if not scene.is_empty:
+        values = scene.organ_sample()
+        spread = float(np.ptp(values))
+        if not np.isfinite(spread) or (spread < _HU_SPREAD and np.abs(values).max() <= _HU_SPREAD):
+            raise InputError(
+                f"The organ's values run from {values.min():g} to {values.max():g}, which are not "
+                "HU; give the CT before any scaling to [0, 1]."
+            )
+    return scene

@@ -1,0 +1,256 @@
+"""A synthesizer: a mask model and an appearance model, drawn and then applied."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from oncoforge.errors import InputError
+from oncoforge.synthesis.base import (
+    AppearanceModel,
+    Lesion,
+    MaskModel,
+    Plain,
+    Recipe,
+    Synthesis,
+)
+from oncoforge.synthesis.mass_effect import push
+from oncoforge.synthesis.measure import lesion_sums
+from oncoforge.synthesis.scene import Box, Scene, Vector, make_scene
+
+_SURROUND_MM = 5.0
+"""Contrast is measured against the organ within this distance of the lesion's box."""
+
+
+@dataclass(frozen=True)
+class Synthesizer:
+    """Put tumours into one organ of a scan.
+
+    Parameters
+    ----------
+    method
+        Name that recipes carry.
+    masks
+        Where lesions are and what shape they have.
+    appearance
+        What they look like.
+    mass_effect
+        Range of the strength (0 to 1) with which each lesion pushes the organ around it; None for
+        no push.
+    parameters
+        Settings as plain data, for the record in recipes.
+    """
+
+    method: str
+    masks: MaskModel
+    appearance: AppearanceModel
+    mass_effect: tuple[float, float] | None = None
+    parameters: Plain = field(default_factory=dict)
+
+    def __call__(
+        self,
+        image: NDArray[Any],
+        organ: NDArray[Any],
+        spacing: ArrayLike,
+        rng: np.random.Generator,
+        *,
+        out: NDArray[np.float32] | None = None,
+        share: float = 1.0,
+    ) -> Synthesis:
+        """Draw a recipe and apply it.
+
+        Parameters
+        ----------
+        image
+            (X, Y, Z), HU.
+        organ
+            bool (X, Y, Z): the organ without tumours that are there already.
+        spacing
+            Voxel size along the array axes, mm.
+        rng
+            Source of all randomness.
+        out
+            float32 (X, Y, Z) that receives the result; ``out=image`` works in place. None makes a
+            copy.
+        share
+            Part of the organ that is in view, 0 to 1 (see `Scene`).
+
+        Raises
+        ------
+        InputError
+            If the arrays do not fit together or their values are not HU.
+        """
+        image, scene = _enter(image, organ, spacing, out, share)
+        return self._apply(image, scene, self._draw(scene, rng))
+
+    def draw(
+        self,
+        image: NDArray[Any],
+        organ: NDArray[Any],
+        spacing: ArrayLike,
+        rng: np.random.Generator,
+        *,
+        share: float = 1.0,
+    ) -> Recipe:
+        """Draw a recipe; nothing is changed. Parameters as for a call."""
+        image, organ, voxel = _check(image, organ, spacing)
+        return self._draw(make_scene(image, organ, voxel, share), rng)
+
+    def apply(
+        self,
+        image: NDArray[Any],
+        organ: NDArray[Any],
+        spacing: ArrayLike,
+        recipe: Recipe | Mapping[str, Any],
+        *,
+        out: NDArray[np.float32] | None = None,
+    ) -> Synthesis:
+        """Make what a recipe describes; the same recipe gives the same bytes.
+
+        Parameters are as for a call; `recipe` may be plain data from JSON.
+
+        Raises
+        ------
+        InputError
+            If the recipe is another method's, or not a recipe.
+        """
+        if not isinstance(recipe, Recipe):
+            recipe = Recipe.from_dict(recipe)
+        if recipe.method != self.method:
+            raise InputError(
+                f"This recipe was drawn by {recipe.method!r} and cannot be applied by "
+                f"{self.method!r}; use oncoforge.replay, which chooses by the recipe."
+            )
+        image, scene = _enter(image, organ, spacing, out, 1.0)
+        return self._apply(image, scene, recipe)
+
+    def _draw(self, scene: Scene, rng: np.random.Generator) -> Recipe:
+        # A stream each: other contrasts or effects leave the shapes of the same seed as they are.
+        shape_rng, look_rng, push_rng = (
+            np.random.default_rng(seed) for seed in rng.integers(2**63, size=(3, 2))
+        )
+        plans, skipped = self.masks.draw(scene, shape_rng)
+        looks = self.appearance.draw(scene, plans, look_rng)
+        if self.mass_effect is not None:
+            for look in looks:
+                look["push"] = float(push_rng.uniform(*self.mass_effect))
+        lesions = tuple(replace(p, appearance=a) for p, a in zip(plans, looks, strict=True))
+        return Recipe(self.method, self.parameters, lesions, tuple(skipped))
+
+    def _apply(self, image: NDArray[np.float32], scene: Scene, recipe: Recipe) -> Synthesis:
+        skipped = list(recipe.skipped)
+        kinds: dict[int, str] = {}
+        boxes: dict[int, Box] = {}
+        moved = False
+        masks = self.masks.render(scene, recipe.lesions)
+        for number, (plan, mask) in enumerate(zip(recipe.lesions, masks, strict=True), start=1):
+            if mask is None:
+                skipped.append(
+                    f"Lesion {number} ({plan.kind}) has no voxel of its own inside the organ."
+                )
+                continue
+            look = dict(plan.appearance)
+            strength = look.pop("push", 0.0)
+            if strength:
+                push(scene, mask, strength)
+                moved = True
+            self.appearance.paint(scene, mask, look)
+            ident = len(kinds) + 1
+            kinds[ident], boxes[ident] = plan.kind, mask.box
+            scene.instances[mask.box][mask.inside] = ident
+        boxes = _boxes(scene, boxes, moved)
+        tumor = np.zeros(image.shape, np.bool_)
+        for box in boxes.values():
+            tumor[scene.box][box] |= scene.instances[box] != 0
+        return Synthesis(
+            image=image,
+            tumor=tumor,
+            lesions=tuple(_measure(scene, i, kinds[i], box) for i, box in boxes.items()),
+            recipe=recipe,
+            skipped=tuple(skipped),
+            box=scene.box,
+            _instances=scene.instances,
+        )
+
+
+def _check(
+    image: NDArray[Any], organ: NDArray[Any], spacing: ArrayLike
+) -> tuple[NDArray[Any], NDArray[np.bool_], Vector]:
+    """Return checked arrays and spacing, or raise `InputError`."""
+    if image.ndim != 3:
+        raise InputError(f"The image has {image.ndim} axes; give one 3-D volume (X, Y, Z).")
+    if organ.shape != image.shape:
+        raise InputError(
+            f"The organ mask has shape {organ.shape} and the image {image.shape}; "
+            "give both on one grid."
+        )
+    voxel = np.asarray(spacing, float)
+    if voxel.shape != (3,) or not np.isfinite(voxel).all() or (voxel <= 0).any():
+        raise InputError(f"The spacing is {spacing}; give three positive sizes in mm.")
+    x, y, z = (float(s) for s in voxel)
+    return image, organ.astype(np.bool_, copy=False), (x, y, z)
+
+
+def _enter(
+    image: NDArray[Any],
+    organ: NDArray[Any],
+    spacing: ArrayLike,
+    out: NDArray[np.float32] | None,
+    share: float,
+) -> tuple[NDArray[np.float32], Scene]:
+    """Return the array to write into, holding the image, and the scene on it."""
+    image, organ, voxel = _check(image, organ, spacing)
+    if out is None:
+        out = image.astype(np.float32, copy=True)
+    elif out.shape != image.shape or out.dtype != np.float32:
+        raise InputError(
+            f"out is {out.dtype} {out.shape}; it must be float32 of the image's shape {image.shape}."
+        )
+    elif out is not image:
+        np.copyto(out, image, casting="unsafe")
+    return out, make_scene(out, organ, voxel, share)
+
+
+def _boxes(scene: Scene, boxes: dict[int, Box], moved: bool) -> dict[int, Box]:
+    """Return the box of every lesion that still has voxels; a push may have moved them."""
+    if not moved:
+        return boxes
+    found = ndimage.find_objects(scene.instances, max_label=max(boxes, default=0))
+    return {i: found[i - 1] for i in boxes if found[i - 1] is not None}
+
+
+def _measure(scene: Scene, ident: int, kind: str, box: Box) -> Lesion:
+    """Measure one lesion in the finished scene."""
+    pad = np.ceil(_SURROUND_MM / np.asarray(scene.spacing)).astype(int)
+    wide = scene.clip(
+        [s.start - p for s, p in zip(box, pad, strict=True)],
+        [s.stop + p for s, p in zip(box, pad, strict=True)],
+    )
+    assert wide is not None  # the lesion lies in the scene
+    inside, around, centroid = lesion_sums(
+        np.ascontiguousarray(scene.image[wide]),
+        np.ascontiguousarray(scene.organ[wide]),
+        np.ascontiguousarray(scene.instances[wide]),
+        ident,
+    )
+    voxels = int(inside[0])
+    volume = voxels * math.prod(scene.spacing)
+    centre = scene.to_mm(centroid + [s.start for s in wide])
+    mean = inside[1] / voxels
+    x, y, z = (float(c) for c in centre)
+    return Lesion(
+        id=ident,
+        kind=kind,
+        centre_mm=(x, y, z),
+        diameter_mm=float((6 * volume / math.pi) ** (1 / 3)),
+        volume_mm3=float(volume),
+        voxels=voxels,
+        mean_hu=float(mean),
+        contrast_hu=float(mean - around[1] / around[0]) if around[0] else math.nan,
+    )
