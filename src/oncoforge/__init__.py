@@ -1,5 +1,85 @@
-"""Realistic synthetic tumours, with exact masks, in healthy CT."""
+"""Realistic synthetic tumours, with exact masks, in healthy CT.
+
+>>> import oncoforge as of
+>>> case = of.make_phantom(seed=0, spacing_mm=(4, 4, 4)).case()
+>>> out = of.synthesize(case, organ="liver", size="small", seed=7)
+>>> bool(out.tumor("liver").any())
+True
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from oncoforge.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from oncoforge.case import Case
+    from oncoforge.errors import OncoforgeError
+    from oncoforge.formats import read_case, write_image, write_labels
+    from oncoforge.job import forge
+    from oncoforge.phantom import make_phantom
+    from oncoforge.synthesis.base import Lesion, Recipe, Synthesis
+    from oncoforge.synthesis.cases import replay, synthesize
+    from oncoforge.synthesis.handcrafted import Handcrafted
+    from oncoforge.synthesis.transforms import (
+        SynthesizeTumor,
+        SynthesizeTumord,
+        SynthesizeTumorPatchd,
+    )
+
+# Where each public name lives. Modules are imported when a name is first used, so that
+# `import oncoforge` stays quick.
+_HOMES = {
+    "Case": "case",
+    "Handcrafted": "synthesis.handcrafted",
+    "Lesion": "synthesis.base",
+    "OncoforgeError": "errors",
+    "Recipe": "synthesis.base",
+    "Synthesis": "synthesis.base",
+    "SynthesizeTumor": "synthesis.transforms",
+    "SynthesizeTumorPatchd": "synthesis.transforms",
+    "SynthesizeTumord": "synthesis.transforms",
+    "forge": "job",
+    "make_phantom": "phantom",
+    "read_case": "formats",
+    "replay": "synthesis.cases",
+    "synthesize": "synthesis.cases",
+    "write_image": "formats",
+    "write_labels": "formats",
+}
+
+__all__ = [
+    "Case",
+    "Handcrafted",
+    "Lesion",
+    "OncoforgeError",
+    "Recipe",
+    "Synthesis",
+    "SynthesizeTumor",
+    "SynthesizeTumorPatchd",
+    "SynthesizeTumord",
+    "__version__",
+    "forge",
+    "make_phantom",
+    "read_case",
+    "replay",
+    "synthesize",
+    "write_image",
+    "write_labels",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -33,7 +33,9 @@ class UnknownNameError(OncoforgeError):
 
     def __init__(self, kind: str, name: object, choices: Iterable[str]) -> None:
         known = list(choices)
-        near = difflib.get_close_matches(str(name).lower().replace(" ", "_"), known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(
+            str(name).lower().replace(" ", "_"), known, n=1, cutoff=0.5
+        )
         hint = f"did you mean {near[0]!r}?" if near else f"choose one of: {', '.join(known)}."
         super().__init__(f"There is no {kind} {name!r}; {hint}")
 

@@ -191,9 +191,7 @@ class LesionMask:
 class MaskModel(Protocol):
     """Where lesions are and what shape they have."""
 
-    def draw(
-        self, scene: Scene, rng: np.random.Generator
-    ) -> tuple[list[LesionPlan], list[str]]:
+    def draw(self, scene: Scene, rng: np.random.Generator) -> tuple[list[LesionPlan], list[str]]:
         """Draw lesion plans (without appearance) and the reasons for those that found no place."""
         ...
 

@@ -81,19 +81,19 @@ class Scene:
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> Box | None:
-    """Return the tight box of a mask's True voxels, or None if it has none.
-
-    Axes are reduced in the order of their strides, so that each pass over a large volume reads
-    memory in order and the later ones see only what the first left.
-    """
-    bounds: list[slice] = [slice(0, n) for n in mask.shape]
-    for axis in np.argsort([-abs(s) for s in mask.strides], kind="stable"):
-        others = tuple(a for a in range(mask.ndim) if a != axis)
-        hit = np.flatnonzero(mask[tuple(bounds)].any(axis=others))
-        if hit.size == 0:
-            return None
+    """Return the tight box of a 3-D mask's True voxels, or None if it has none."""
+    # Slowest axis first, so that a large volume is read in order, and only once and a bit.
+    order = np.argsort([-abs(s) for s in mask.strides], kind="stable")
+    ordered = mask.transpose(order)
+    planes = np.flatnonzero(ordered.reshape(len(ordered), -1).any(axis=1))
+    if planes.size == 0:
+        return None
+    shadow = ordered[planes[0] : planes[-1] + 1].any(axis=0)
+    bounds = [slice(0, 0)] * 3
+    hits = (planes, np.flatnonzero(shadow.any(axis=1)), np.flatnonzero(shadow.any(axis=0)))
+    for axis, hit in zip(order, hits, strict=True):
         bounds[axis] = slice(int(hit[0]), int(hit[-1]) + 1)
-    return tuple(bounds)  # type: ignore[return-value]
+    return bounds[0], bounds[1], bounds[2]
 
 
 def make_scene(

@@ -8,7 +8,7 @@ core, brighter lesions and filling to a wanted HU are switched on by probability
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import edt
 import numpy as np
@@ -119,7 +119,7 @@ class Textured:
         drawn = [self._draw_one(rng) if self.per_lesion else dict(shared) for _ in plans]
         for one in drawn:
             self._draw_extras(one, rng)
-        return [asdict(Paint(**one)) for one in drawn]
+        return [dict(vars(Paint(**one))) for one in drawn]
 
     def _draw_one(self, rng: np.random.Generator) -> Plain:
         a, b = TEXTURES[int(rng.integers(len(TEXTURES)))]
@@ -173,9 +173,7 @@ def _texture(
     """Return ``scale * (texture + shift) * soft`` on a box of the scene."""
     origin = scene.to_mm([s.start for s in box]) + paint.offset_mm
     out = np.empty(soft.shape, np.float32)
-    cells = [
-        _cells(origin[axis], scene.spacing[axis], soft.shape[axis]) for axis in range(3)
-    ]
+    cells = [_cells(origin[axis], scene.spacing[axis], soft.shape[axis]) for axis in range(3)]
     whole = all(not fraction.any() for _, fraction in cells)
     (i, a), (j, b), (k, c) = cells
     _modulate(soft, tile(*paint.texture), i, a, j, b, k, c, whole, shift, scale / LEVELS, out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,12 @@ from scipy.spatial.transform import Rotation
 from oncoforge.errors import InputError, UnknownNameError
 from oncoforge.synthesis.base import LesionMask, LesionPlan
 from oncoforge.synthesis.masks import sizes
-from oncoforge.synthesis.masks.deformation import MODES, draw_field
+from oncoforge.synthesis.masks.deformation import MODES
 from oncoforge.synthesis.masks.location import Placed, Places
-from oncoforge.synthesis.masks.voxelize import ellipsoid, empty_like
+from oncoforge.synthesis.masks.voxelize import Marked, mark_turned, mark_upright
 from oncoforge.synthesis.scene import Box, Scene, Vector
+
+_UPRIGHT = (0.0, 0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,21 @@ class Ellipsoid:
 
     centre_mm: Vector
     radii_mm: Vector
-    quaternion: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
+    quaternion: tuple[float, float, float, float] = _UPRIGHT
     elastic: str = "planes"
     sigma_mm: float = 0.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        # A recipe that went through JSON has lists here.
+        object.__setattr__(self, "quaternion", tuple(self.quaternion))
+
     def reach_vox(self, spacing: Vector) -> NDArray[np.float64]:
         """Return the half-widths, in voxels, of the box that holds the local box (2 radii)."""
-        corner = np.abs(self.axes().T) @ (2.0 * np.asarray(self.radii_mm))
-        return corner / np.asarray(spacing)
+        half = 2.0 * np.asarray(self.radii_mm)
+        if self.quaternion != _UPRIGHT:
+            half = np.abs(self.axes().T) @ half
+        return half / np.asarray(spacing)
 
     def axes(self) -> NDArray[np.float64]:
         """Return the rotation matrix whose rows are the ellipsoid's axes."""
@@ -57,7 +65,7 @@ class Ellipsoid:
 
     def voxels(
         self, spacing: Vector, centre: NDArray[np.float64], free: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    ) -> Marked:
         """Mark the free voxels inside.
 
         Parameters
@@ -75,23 +83,12 @@ class Ellipsoid:
         found : int64 (7,)
             Number of voxels, then first and last index along each axis.
         """
-        field = draw_field(self.elastic, self.sigma_mm, self.seed)
-        upright = self.elastic == "planes" and self.quaternion[3] == 1.0
-        step = np.asarray(spacing, float) if upright else np.zeros(3)
-        inside = empty_like(free)
-        found = ellipsoid(
-            centre,
-            np.asarray(spacing, float),
-            np.asarray(self.radii_mm, float),
-            self.axes(),
-            MODES.index(self.elastic),
-            field.planes,
-            field.volume,
-            step,
-            free,
-            inside,
+        voxel, radii = np.asarray(spacing, float), np.asarray(self.radii_mm, float)
+        if self.elastic == "planes" and self.quaternion == _UPRIGHT:
+            return mark_upright(centre, voxel, radii, self.sigma_mm, self.seed, free)
+        return mark_turned(
+            centre, voxel, radii, self.axes(), self.elastic, self.sigma_mm, self.seed, free
         )
-        return inside, found
 
     def equivalent_radius_mm(self, spacing: Vector) -> float:
         """Return the radius of the sphere of the same volume, before any clipping."""
@@ -157,15 +154,11 @@ class Ellipsoids:
                 "leave count out or raise it."
             )
 
-    def draw(
-        self, scene: Scene, rng: np.random.Generator
-    ) -> tuple[list[LesionPlan], list[str]]:
+    def draw(self, scene: Scene, rng: np.random.Generator) -> tuple[list[LesionPlan], list[str]]:
         """Draw the lesions of one scan (see `base.MaskModel`)."""
         if scene.is_empty:
             return [], ["The organ mask is empty, so there is no place for a lesion."]
-        places = Places(
-            scene, self.place, self.margin, self.avoid_vessels, self.min_distance_mm
-        )
+        places = Places(scene, self.place, self.margin, self.avoid_vessels, self.min_distance_mm)
         plans: list[LesionPlan] = []
         skipped: list[str] = []
         placed: list[Placed] = []
@@ -184,7 +177,7 @@ class Ellipsoids:
                     continue
                 centre = found
             placed.append((centre, radius))
-            drawn = asdict(shape) | {"centre_mm": [float(c) for c in centre]}
+            drawn = vars(shape) | {"centre_mm": [float(c) for c in centre]}
             plans.append(LesionPlan(kind, drawn))
         return plans, skipped
 
@@ -202,9 +195,7 @@ class Ellipsoids:
             return [str(k) for k in rng.choice(list(sizes.SIZES), count)]
         else:
             ranges = {size: (count, count) if count else sizes.SIZES[size].count}
-        kinds = [
-            kind for kind, (a, b) in ranges.items() for _ in range(rng.integers(a, b + 1))
-        ]
+        kinds = [kind for kind, (a, b) in ranges.items() for _ in range(rng.integers(a, b + 1))]
         if count is None and share < 1.0:
             # A part of the organ holds that part of its lesions, but at least one.
             kept = [kind for kind in kinds if rng.random() < share]
@@ -223,7 +214,7 @@ class Ellipsoids:
         if self.units == "vox":
             radii = [r * s for r, s in zip(radii, spacing, strict=True)]
             sigma *= math.prod(spacing) ** (1 / 3)
-        quaternion = (0.0, 0.0, 0.0, 1.0)
+        quaternion = _UPRIGHT
         if self.rotate:
             four = rng.normal(size=4)
             quaternion = tuple(float(q) for q in four / np.linalg.norm(four))  # type: ignore[assignment]
@@ -247,19 +238,19 @@ class Ellipsoids:
                 break
             scale = self.diameter_mm / 2 / radius
             shape = Ellipsoid(
-                **asdict(shape) | {"radii_mm": tuple(r * scale for r in shape.radii_mm)}
+                **vars(shape) | {"radii_mm": tuple(r * scale for r in shape.radii_mm)}
             )
         return shape
 
-    def render(
-        self, scene: Scene, plans: Sequence[LesionPlan]
-    ) -> Iterator[LesionMask | None]:
+    def render(self, scene: Scene, plans: Sequence[LesionPlan]) -> Iterator[LesionMask | None]:
         """Yield each lesion's voxels (see `base.MaskModel`)."""
         for plan in plans:
             try:
                 shape = Ellipsoid(**plan.mask)
             except TypeError as error:
-                raise InputError(f"This recipe does not describe an ellipsoid ({error}).") from error
+                raise InputError(
+                    f"This recipe does not describe an ellipsoid ({error})."
+                ) from error
             yield self._render_one(scene, shape)
 
     def _render_one(self, scene: Scene, shape: Ellipsoid) -> LesionMask | None:
@@ -273,10 +264,9 @@ class Ellipsoids:
         inside, found = shape.voxels(scene.spacing, centre - start, free)
         if found[0] == 0:
             return None
-        if self.min_inside > 0:
-            whole = 4 / 3 * math.pi * shape.equivalent_radius_mm(scene.spacing) ** 3
-            if found[0] * math.prod(scene.spacing) < self.min_inside * whole:
-                return None
+        whole = 4 / 3 * math.pi * math.prod(shape.radii_mm)
+        if found[0] * math.prod(scene.spacing) < self.min_inside * whole:
+            return None
         return LesionMask(*_tighten(box, inside, found))
 
 
@@ -286,7 +276,5 @@ def _tighten(
     """Cut a box down to the voxels found in it."""
     first, last = found[1::2], found[2::2] + 1
     cut = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
-    tight = tuple(
-        slice(s.start + c.start, s.start + c.stop) for s, c in zip(box, cut, strict=True)
-    )
+    tight = tuple(slice(s.start + c.start, s.start + c.stop) for s, c in zip(box, cut, strict=True))
     return tight, np.ascontiguousarray(inside[cut])  # type: ignore[return-value]

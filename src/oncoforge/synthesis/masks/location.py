@@ -92,7 +92,9 @@ class Places:
                 break
         return best
 
-    def _is_clear(self, centre: NDArray[np.float64], radius: float, placed: Sequence[Placed]) -> bool:
+    def _is_clear(
+        self, centre: NDArray[np.float64], radius: float, placed: Sequence[Placed]
+    ) -> bool:
         if self.min_distance_mm is None:
             return True
         gap = self.min_distance_mm

@@ -1,0 +1,75 @@
+"""The command line: parse, call the library, print. One file per command."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from oncoforge.errors import OncoforgeError
+from oncoforge.version import __version__
+
+_COMMANDS = {
+    "demo": "Make tumours in the built-in phantom: try oncoforge without any data.",
+    "synth": "Put synthetic tumours into a CT.",
+}
+
+_EXAMPLES = """
+\b
+Examples:
+  oncoforge demo
+  oncoforge synth ct.nii.gz labels.nii.gz --organ liver --size small --out result
+"""
+
+
+class _Commands(click.Group):
+    """Commands whose modules are imported only when they are run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"oncoforge.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands,
+    epilog=_EXAMPLES,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="oncoforge")
+def group() -> None:
+    """Realistic synthetic tumours, with exact masks, in healthy CT."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a mistake that the user can mend ends with one sentence and code 2."""
+    try:
+        code = group.main(arguments, prog_name="oncoforge", standalone_mode=False)
+    except OncoforgeError as error:
+        _fail(str(error))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.format_message())
+        sys.exit(2)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "oncoforge"
+        _fail(f"{error.format_message()} See '{command} --help'.")
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped; nothing was written.", err=True)
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(sentence: str) -> None:
+    click.echo(f"Error: {sentence}", err=True)
+    sys.exit(2)

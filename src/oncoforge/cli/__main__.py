@@ -1,0 +1,5 @@
+"""Run the command line as ``python -m oncoforge.cli``."""
+
+from oncoforge.cli import main
+
+main()

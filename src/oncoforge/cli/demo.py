@@ -1,0 +1,60 @@
+"""``oncoforge demo``: the main job on the built-in phantom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from oncoforge.cli import show
+from oncoforge.cli.options import Length, gather, lesion_options, output_options
+from oncoforge.job import Origin, forge_case
+
+_EXAMPLES = """
+\b
+Examples:
+  oncoforge demo
+  oncoforge demo --organ kidney --size medium --out kidney-demo
+  oncoforge demo --patient 4 --phase arterial --spacing 3mm --out quick-demo
+"""
+
+
+@click.command(name="demo", epilog=_EXAMPLES)
+@click.option(
+    "--out",
+    default="oncoforge-demo",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder for the result.",
+)
+@click.option(
+    "--patient", type=click.IntRange(0), default=0, show_default=True, help="Seed of the phantom."
+)
+@click.option(
+    "--phase",
+    default="portal",
+    show_default=True,
+    help="Contrast phase: non-contrast, arterial, portal or delayed.",
+)
+@click.option("--spacing", type=Length(), default="1.5mm", show_default=True, help="Voxel size.")
+@lesion_options
+@output_options
+def command(
+    out: Path,
+    patient: int,
+    phase: str,
+    spacing: float,
+    as_json: bool,
+    preset: str,
+    count: int | None,
+    diameter: float | None,
+    settings: tuple[tuple[str, Any], ...],
+    **rest: Any,
+) -> None:
+    """Make tumours in the built-in phantom: try oncoforge without any data."""
+    options = {"seed": patient, "spacing_mm": [spacing] * 3, "phase": phase}
+    with show.steps() as step:
+        chosen = gather(preset, count, diameter, settings)
+        result = forge_case(Origin("phantom", options), out, step=step, **rest, **chosen)
+    show.outcome(result, as_json)

@@ -1,0 +1,141 @@
+"""Option types and option groups that commands share."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MM = {"mm": 1.0, "cm": 10.0, "": 1.0}
+
+
+class Length(click.ParamType):
+    """A length in mm: ``12``, ``12mm`` or ``1.2cm``."""
+
+    name = "length"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(mm|cm|)\s*", str(value))
+        if match is None:
+            self.fail(f"{value!r} is not a length; write 12mm or 1.2cm.", param, ctx)
+        return float(match[1]) * _MM[match[2]]
+
+
+class Position(click.ParamType):
+    """A position in RAS mm: ``31,-20,85``."""
+
+    name = "x,y,z"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, float, float]:
+        if isinstance(value, tuple):
+            return value  # type: ignore[return-value]
+        try:
+            x, y, z = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a position; write x,y,z in RAS mm.", param, ctx)
+        return x, y, z
+
+
+class Setting(click.ParamType):
+    """A setting of a method: ``rim=0.5`` or ``contrast_hu=-120,-60``."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Any]:
+        if isinstance(value, tuple):
+            return value  # type: ignore[return-value]
+        name, sign, text = str(value).partition("=")
+        if not sign:
+            self.fail(f"{value!r} is not a setting; write name=value.", param, ctx)
+        if "," in text:
+            text = f"[{text}]"
+        try:
+            parsed = json.loads(text)
+        except ValueError:
+            parsed = {"True": True, "False": False, "None": None}.get(text, text)
+        parsed = tuple(parsed) if isinstance(parsed, list) else parsed
+        return name.strip().replace("-", "_"), parsed
+
+
+def lesion_options(command: F) -> F:
+    """Add the options that say which lesions are wanted."""
+    options = [
+        click.option("--organ", default="liver", show_default=True, help="Organ to work on."),
+        click.option(
+            "--method", default="handcrafted", show_default=True, help="How tumours are made."
+        ),
+        click.option(
+            "--preset",
+            default="published",
+            show_default=True,
+            help="published (as the original) or realistic (rotation, vessels, rims, ...).",
+        ),
+        click.option(
+            "--size",
+            default="mix",
+            show_default=True,
+            help="tiny, small, medium, large, mix or random.",
+        ),
+        click.option("--count", type=int, help="Number of lesions."),
+        click.option("--diameter", type=Length(), help="Their diameter, such as 12mm."),
+        click.option(
+            "--at",
+            type=Position(),
+            multiple=True,
+            help="Centre of a lesion, RAS mm; repeat for more. A third comma-separated number "
+            "may be negative: --at 31,-20,85, or --at=-31,20,85 when the first is.",
+        ),
+        click.option(
+            "--set",
+            "settings",
+            type=Setting(),
+            multiple=True,
+            help="Any other setting of the method, such as rim=0.5 or contrast_hu=-120,-60.",
+        ),
+        click.option(
+            "--seed",
+            type=click.IntRange(0),
+            default=0,
+            show_default=True,
+            help="Same seed, same bytes.",
+        ),
+        click.option(
+            "--label-style",
+            default="oncoforge",
+            show_default=True,
+            help="oncoforge, organ-tumor (1, 2), tumor-only (1) or instances (1..n).",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def output_options(command: F) -> F:
+    """Add the options of every command that writes a result."""
+    options = [
+        click.option("--overwrite", is_flag=True, help="Replace the files of an earlier run."),
+        click.option("--json", "as_json", is_flag=True, help="Print a summary for machines."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def gather(
+    preset: str, count: int | None, diameter: float | None, settings: tuple[tuple[str, Any], ...]
+) -> dict[str, Any]:
+    """Return the method's settings as its constructor takes them."""
+    given: dict[str, Any] = {"preset": preset, **dict(settings)}
+    if count is not None:
+        given["count"] = count
+    if diameter is not None:
+        given["diameter_mm"] = diameter
+    return given

@@ -1,0 +1,60 @@
+"""What a run shows on the terminal: steps as it goes, and the outcome at its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from oncoforge.job import Outcome, Step
+
+
+@contextmanager
+def steps() -> Iterator[Step]:
+    """Show which step is running, on standard error and only to people."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("Starting") as status:
+        yield lambda words: status.update(f"{words} ...")
+
+
+def outcome(result: Outcome, as_json: bool) -> None:
+    """Print what was made: a table for people, or JSON for machines."""
+    if as_json:
+        click.echo(json.dumps(result.summary(), indent=2))
+        return
+    record = result.record
+    table = Table(title=f"{len(record['lesions'])} lesions in the {record['organ']}")
+    for name in (
+        "id",
+        "kind",
+        "diameter mm",
+        "volume mm3",
+        "mean HU",
+        "contrast HU",
+        "centre RAS mm",
+    ):
+        table.add_column(name, justify="left" if name == "kind" else "right")
+    for row in record["lesions"]:
+        contrast = row["contrast_hu"]
+        table.add_row(
+            str(row["id"]),
+            row["kind"],
+            f"{row['diameter_mm']:.1f}",
+            f"{row['volume_mm3']:.0f}",
+            f"{row['mean_hu']:.0f}",
+            "-" if contrast is None else f"{contrast:+.0f}",
+            ", ".join(f"{c:.0f}" for c in row["centre_ras_mm"]),
+        )
+    console = Console()
+    console.print(table)
+    for sentence in record["skipped"]:
+        console.print(f"Not made: {sentence}", highlight=False, markup=False)
+    click.echo(f"Picture: {result.path('report.png')}")
+    click.echo(f"Report:  {result.path('report.html')}")

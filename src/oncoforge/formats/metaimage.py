@@ -1,0 +1,70 @@
+"""Check a MetaImage header before ITK sees it: ITK prints what is wrong on stderr itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from oncoforge.errors import InputError
+from oncoforge.formats.stored import MOST_DEFLATION
+
+_LONGEST_HEADER = 2**16
+
+
+def metaimage_payload(path: Path) -> int | None:
+    """Return the most bytes of voxels that a MetaImage file can hold, None if they are elsewhere.
+
+    Parameters
+    ----------
+    path
+        A ``.mha`` or ``.mhd`` file.
+
+    Raises
+    ------
+    InputError
+        If this is no MetaImage file, its compressed voxels are cut short, or the file that it
+        names is not there.
+    """
+    fields, length = _fields(path)
+    data = fields["ElementDataFile"]
+    if data != "LOCAL":
+        _check_detached(path, data)
+        return None
+    rest = path.stat().st_size - length
+    if fields.get("CompressedData", "False").lower() != "true":
+        return rest
+    promised = fields.get("CompressedDataSize", "0")
+    if promised.isdigit() and int(promised) > rest:
+        raise InputError(
+            f"{path} is cut short: its header promises {promised} bytes of compressed voxels and "
+            f"it holds {rest}. Copy it again."
+        )
+    return rest * MOST_DEFLATION
+
+
+def _fields(path: Path) -> tuple[dict[str, str], int]:
+    """Parse the "key = value" lines, of which ElementDataFile is the last, and their length."""
+    fields: dict[str, str] = {}
+    length = 0
+    with path.open("rb") as file:
+        while length < _LONGEST_HEADER and "ElementDataFile" not in fields:
+            line = file.readline(_LONGEST_HEADER)
+            key, equals, value = line.decode("latin-1").partition("=")
+            if not equals:
+                break
+            fields[key.strip()] = value.strip()
+            length += len(line)
+    if not {"NDims", "DimSize", "ElementType", "ElementDataFile"} <= set(fields):
+        raise InputError(
+            f"{path} is not a MetaImage file, or its header is damaged. Check the file, or its "
+            "name's ending."
+        )
+    return fields, length
+
+
+def _check_detached(path: Path, data: str) -> None:
+    # "LIST" and patterns name many files; those are left to ITK.
+    single = not data.startswith("LIST") and "%" not in data
+    if single and not (path.parent / data).is_file():
+        raise InputError(
+            f"{path} keeps its voxels in {data}, which is not beside it. Copy both files."
+        )

@@ -1,0 +1,378 @@
+"""The main job: read a CT, put tumours into it, write the result and its report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from oncoforge import anatomy
+from oncoforge.case import Case
+from oncoforge.errors import InputError, OutputError, UnknownNameError
+from oncoforge.formats import read_case, write_image, write_labels
+from oncoforge.phantom import make_phantom
+from oncoforge.reports.synthesis import SynthesisView, render
+from oncoforge.synthesis.base import Recipe
+from oncoforge.synthesis.cases import METHODS, SynthesizedCase, replay, synthesize
+from oncoforge.synthesis.scene import Vector, bounding_box
+from oncoforge.version import __version__
+
+RECORD = "lesions.json"
+FILES = ("image.nii.gz", "label.nii.gz", RECORD, "report.html", "report.png")
+"""What a run leaves in its folder."""
+
+Step = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a case comes from, so that it can be had again.
+
+    Parameters
+    ----------
+    kind
+        ``"files"`` or ``"phantom"``.
+    options
+        Arguments of `read_case`, or of `make_phantom`.
+    """
+
+    kind: str
+    options: Mapping[str, Any]
+
+    def case(self) -> Case:
+        """Read or make the case."""
+        if self.kind == "phantom":
+            return make_phantom(**self.options).case()
+        if self.kind == "files":
+            return read_case(**self.options)
+        raise UnknownNameError("kind of input", self.kind, ("files", "phantom"))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run made.
+
+    Parameters
+    ----------
+    out
+        Its folder.
+    record
+        The contents of its ``lesions.json``.
+    """
+
+    out: Path
+    record: Mapping[str, Any]
+
+    def path(self, name: str) -> Path:
+        """Return the path of one of `FILES`."""
+        return self.out / name
+
+    def summary(self) -> dict[str, Any]:
+        """Return plain data for machines: the folder, its files and its lesions."""
+        keys = ("organ", "method", "seed", "lesions", "skipped")
+        return {
+            "out": str(self.out),
+            "files": {name: str(self.path(name)) for name in FILES},
+            **{key: self.record[key] for key in keys},
+        }
+
+
+def forge(
+    image: str | Path,
+    labels: str | Path,
+    out: str | Path,
+    *,
+    organ: str = "liver",
+    convention: str = "oncoforge",
+    method: str = "handcrafted",
+    size: str = "mix",
+    seed: int = 0,
+    at: Sequence[Vector] = (),
+    label_style: str = "oncoforge",
+    series: str | None = None,
+    resample_labels: bool = False,
+    force: bool = False,
+    overwrite: bool = False,
+    step: Step = _silent,
+    **settings: Any,
+) -> Outcome:
+    """Put synthetic tumours into a CT on disk, and write the result into a folder.
+
+    Parameters
+    ----------
+    image, labels, convention, series, resample_labels, force
+        See `read_case`.
+    out
+        Folder for `FILES`; made if it does not exist.
+    organ, method, size, seed, at
+        See `synthesize`.
+    label_style
+        One of `anatomy.STYLES`.
+    overwrite
+        Replace files of an earlier run.
+    step
+        Called with a few words at the start of each step.
+    **settings
+        Further settings of the method.
+
+    Raises
+    ------
+    OncoforgeError
+        If an input cannot be used or the folder cannot be written; nothing is left behind.
+    """
+    options = {
+        "image_path": str(image),
+        "labels_path": str(labels),
+        "convention": convention,
+        "organ": organ,
+        "series": series,
+        "resample_labels": resample_labels,
+        "force": force,
+    }
+    return forge_case(
+        Origin("files", options),
+        out,
+        organ=organ,
+        method=method,
+        size=size,
+        seed=seed,
+        at=at,
+        label_style=label_style,
+        overwrite=overwrite,
+        step=step,
+        **settings,
+    )
+
+
+def forge_case(
+    origin: Origin,
+    out: str | Path,
+    *,
+    organ: str,
+    method: str = "handcrafted",
+    size: str = "mix",
+    seed: int = 0,
+    at: Sequence[Vector] = (),
+    label_style: str = "oncoforge",
+    overwrite: bool = False,
+    step: Step = _silent,
+    **settings: Any,
+) -> Outcome:
+    """Do the same for any `Origin`, such as the phantom."""
+    # Whatever can be wrong without the data is said before the data are read.
+    anatomy.organ(organ)
+    if method not in METHODS:
+        raise UnknownNameError("method", method, METHODS)
+    METHODS[method](size=size, **settings)
+    _check_style(label_style)
+
+    def make(case: Case) -> SynthesizedCase:
+        return synthesize(case, organ, method, size, seed, at=at, in_place=True, **settings)
+
+    return _run(origin, Path(out), organ, make, seed, label_style, overwrite, step)
+
+
+def forge_again(
+    record: str | Path,
+    out: str | Path,
+    *,
+    image: str | Path | None = None,
+    labels: str | Path | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+    step: Step = _silent,
+) -> Outcome:
+    """Rebuild a run from its ``lesions.json``: the same files, byte for byte.
+
+    Parameters
+    ----------
+    record
+        The ``lesions.json``.
+    out, overwrite, step
+        See `forge`.
+    image, labels
+        The inputs, if they have moved since.
+    force
+        Apply the recipe even to another image than the one it was drawn on.
+
+    Raises
+    ------
+    OncoforgeError
+        If the record is not one, or its image has changed.
+    """
+    data = _read_record(Path(record))
+    options = dict(data["input"]["options"])
+    if image is not None:
+        options["image_path"] = str(image)
+    if labels is not None:
+        options["labels_path"] = str(labels)
+    if force and data["input"]["kind"] == "files":
+        options["force"] = True
+    origin = Origin(data["input"]["kind"], options)
+
+    def make(case: Case) -> SynthesizedCase:
+        found = _fingerprint(case)
+        if found != data["input"]["fingerprint"] and not force:
+            raise InputError(
+                f"{case.source.image_path or 'The phantom'} or its labels are not those that "
+                f"{record} was made from; give the same files, or --force to apply its recipe "
+                "to these."
+            )
+        return replay(case, data["organ"], Recipe.from_dict(data["recipe"]), in_place=True)
+
+    style = data["label_style"]
+    return _run(origin, Path(out), data["organ"], make, data["seed"], style, overwrite, step)
+
+
+def _run(
+    origin: Origin,
+    out: Path,
+    organ: str,
+    make: Callable[[Case], SynthesizedCase],
+    seed: int,
+    style: str,
+    overwrite: bool,
+    step: Step,
+) -> Outcome:
+    with _staging(out, overwrite) as folder:
+        step("Reading the CT" if origin.kind == "files" else "Making the phantom")
+        case = origin.case()
+        fingerprint = _fingerprint(case)
+        box = bounding_box(case.organ(organ))
+        before = case.image[box].copy() if box else case.image[:0, :0, :0]
+        step("Making tumours")
+        made = make(case)
+        record = {
+            "oncoforge": __version__,
+            "input": {"kind": origin.kind, "options": origin.options, "fingerprint": fingerprint},
+            "organ": made.organ_name,
+            "method": made.synthesis.recipe.method,
+            "seed": seed,
+            "label_style": style,
+            "spacing_mm": list(made.spacing),
+            "shape": list(made.shape),
+            "lesions": made.table(),
+            "skipped": list(made.synthesis.skipped),
+            "recipe": made.synthesis.recipe.to_dict(),
+        }
+        step("Writing the CT")
+        write_image(folder / "image.nii.gz", made.image, made.source)
+        instances = made.synthesis.instances() if style == "instances" else None
+        styled = anatomy.restyle(made.labels, style, made.organ_name, instances)
+        write_labels(folder / "label.nii.gz", styled, made.source)
+        text = json.dumps(record, indent=2) + "\n"
+        (folder / RECORD).write_text(text, encoding="utf-8")
+        step("Drawing the report")
+        html, png = render(_view(made, before, box, record))
+        (folder / "report.html").write_text(html, encoding="utf-8")
+        (folder / "report.png").write_bytes(png)
+    return Outcome(out, record)
+
+
+def _view(
+    made: SynthesizedCase, before: np.ndarray, box: Any, record: Mapping[str, Any]
+) -> SynthesisView:
+    """Gather what the report shows."""
+    organ = anatomy.organ(made.organ_name)
+    box = box or made.synthesis.box
+    inner = made.synthesis.instances()[box] if box != made.synthesis.box else None
+    recipe = made.synthesis.recipe
+    name = organ.name.replace("_", " ")
+    size = recipe.parameters.get("size", "")
+    return SynthesisView(
+        image=made.image,
+        before=before,
+        box=box,
+        organ=made.organ(organ.name)[box],
+        instances=made.synthesis.instances()[box] if inner is None else inner,
+        spacing=made.spacing,
+        window=(float(organ.window[0]), float(organ.window[1])),
+        lesions=record["lesions"],
+        skipped=record["skipped"],
+        title=f"Synthetic {name} tumours",
+        facts={
+            "Input": str(made.source.image_path or "oncoforge phantom"),
+            "Organ": name,
+            "Method": f"{recipe.method}, {recipe.parameters.get('preset', '')} preset, {size}",
+            "Seed": str(record["seed"]),
+            "Volume": " x ".join(map(str, made.shape))
+            + " voxels of "
+            + " x ".join(f"{s:g}" for s in made.spacing)
+            + " mm",
+            "Label style": record["label_style"],
+            "oncoforge": __version__,
+        },
+    )
+
+
+def _fingerprint(case: Case) -> str:
+    """Return a checksum of a case's voxels and labels, whatever file they came in."""
+    from isal import isal_zlib
+
+    total = 0
+    for array in (case.image, case.labels):
+        for plane in array:
+            total = isal_zlib.crc32(plane, total)
+    return f"crc32:{total:08x}"
+
+
+def _check_style(style: str) -> None:
+    if style not in anatomy.STYLES:
+        raise UnknownNameError("label style", style, anatomy.STYLES)
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        missing = {"input", "organ", "recipe", "seed", "label_style"} - set(data)
+        if missing or {"kind", "options", "fingerprint"} - set(data["input"]):
+            raise ValueError("parts of it are missing")
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; give the {RECORD} of an earlier run.") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{path} is not the {RECORD} of an oncoforge run ({error}); give one that "
+            "'oncoforge synth' wrote."
+        ) from error
+    return dict(data)
+
+
+@contextmanager
+def _staging(out: Path, overwrite: bool) -> Iterator[Path]:
+    """Give a folder to write into, whose files move to `out` together once all are there."""
+    there = [name for name in FILES if (out / name).exists()]
+    if there and not overwrite:
+        raise OutputError(
+            f"{out} already holds {there[0]}; choose another folder, or --overwrite to replace it."
+        )
+    fresh = not out.exists()
+    folder = None
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".oncoforge-", dir=out))
+        yield folder
+        for name in sorted(path.name for path in folder.iterdir()):
+            (folder / name).replace(out / name)
+        fresh = False
+    except OSError as error:
+        raise OutputError(
+            f"{out} cannot be written ({error.strerror or error}); check that it is a folder "
+            "that you may write to, on a disk with room."
+        ) from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if fresh:
+            with suppress(OSError):
+                out.rmdir()

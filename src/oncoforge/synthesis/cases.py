@@ -1,0 +1,191 @@
+"""Synthesis on cases: by organ name, with labels and world coordinates kept right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oncoforge import anatomy
+from oncoforge.case import Case
+from oncoforge.errors import InputError, UnknownNameError
+from oncoforge.synthesis.base import Recipe, Synthesis
+from oncoforge.synthesis.handcrafted import METHOD as HANDCRAFTED
+from oncoforge.synthesis.handcrafted import Handcrafted
+from oncoforge.synthesis.scene import Vector
+from oncoforge.synthesis.synthesizer import Synthesizer
+
+METHODS: Mapping[str, Callable[..., Synthesizer]] = MappingProxyType({HANDCRAFTED: Handcrafted})
+"""Synthesizers by the name that recipes and the command line use."""
+
+_AIRY_HU = -300.0
+"""An organ below this is mostly air: lesions there are brighter than it, not darker."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SynthesizedCase(Case):
+    """A case with synthetic tumours, and the record of them.
+
+    Parameters
+    ----------
+    organ_name
+        Organ that holds them.
+    synthesis
+        The record; its image is this case's.
+    """
+
+    organ_name: str = ""
+    synthesis: Synthesis = field(default=None, repr=False)  # type: ignore[assignment]
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return one row of plain data per lesion, with its centre in RAS mm of the world."""
+        return [
+            {
+                "id": lesion.id,
+                "kind": lesion.kind,
+                "centre_ras_mm": [float(c) for c in self.to_world(voxel)],
+                "centre_voxel": [float(c) for c in voxel],
+                "diameter_mm": lesion.diameter_mm,
+                "volume_mm3": lesion.volume_mm3,
+                "voxels": lesion.voxels,
+                "mean_hu": lesion.mean_hu,
+                "contrast_hu": None if np.isnan(lesion.contrast_hu) else lesion.contrast_hu,
+            }
+            for lesion in self.synthesis.lesions
+            for voxel in [np.asarray(lesion.centre_mm) / np.asarray(self.spacing)]
+        ]
+
+
+def synthesize(
+    case: Case,
+    organ: str = "liver",
+    method: str = HANDCRAFTED,
+    size: str = "mix",
+    seed: int = 0,
+    *,
+    at: Sequence[Vector] = (),
+    in_place: bool = False,
+    **settings: Any,
+) -> SynthesizedCase:
+    """Put synthetic tumours into an organ of a case.
+
+    Tumours that are there already are left as they are.
+
+    Parameters
+    ----------
+    case
+        A CT and its labels.
+    organ
+        Name of the organ, as in `anatomy.ORGANS`.
+    method
+        One of `METHODS`.
+    size
+        Size class of the lesions, as the method names them.
+    seed
+        The same seed gives the same bytes.
+    at
+        Centres (x, y, z) that the first lesions must have, RAS mm of the world.
+    in_place
+        Change the case's own arrays: saves a copy of a large volume.
+    **settings
+        Further settings of the method, such as ``count=3`` or ``diameter_mm=12``.
+
+    Raises
+    ------
+    UnknownNameError
+        If organ, method, size or a setting does not exist.
+    InputError
+        If the case lacks the organ, or a position lies outside it.
+    """
+    if method not in METHODS:
+        raise UnknownNameError("method", method, METHODS)
+    record = anatomy.organ(organ)
+    if record.hu[1] < _AIRY_HU and record.tumor_hu is not None:
+        settings.setdefault("fill_hu", tuple(float(hu) for hu in record.tumor_hu))
+    mask = _parenchyma(case, record)
+    if at:
+        settings["at_mm"] = tuple(_at(case, mask, record.name, point) for point in at)
+    synth = METHODS[method](size=size, **settings)
+    rng = np.random.default_rng(seed)
+    result = synth(case.image, mask, case.spacing, rng, out=case.image if in_place else None)
+    return _labelled(case, record, result, in_place)
+
+
+def replay(
+    case: Case, organ: str, recipe: Recipe | Mapping[str, Any], *, in_place: bool = False
+) -> SynthesizedCase:
+    """Make what a recipe describes, with the method that drew it.
+
+    Parameters
+    ----------
+    case, organ, in_place
+        As for `synthesize`; the same case gives the same bytes.
+    recipe
+        A recipe, or its plain data.
+
+    Raises
+    ------
+    UnknownNameError
+        If its method does not exist here.
+    InputError
+        If it is not a recipe, or the case lacks the organ.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe = Recipe.from_dict(recipe)
+    if recipe.method not in METHODS:
+        raise UnknownNameError("method", recipe.method, METHODS)
+    record = anatomy.organ(organ)
+    mask = _parenchyma(case, record)
+    out = case.image if in_place else None
+    result = METHODS[recipe.method]().apply(case.image, mask, case.spacing, recipe, out=out)
+    return _labelled(case, record, result, in_place)
+
+
+def _parenchyma(case: Case, record: anatomy.Organ) -> NDArray[np.bool_]:
+    """Return the organ without its tumours, if tumours of it have a label."""
+    if record.tumor_label is None:
+        able = [name for name, o in anatomy.ORGANS.items() if o.tumor_label is not None]
+        raise InputError(
+            f"Tumours of the {record.name.replace('_', ' ')} have no label; choose one of: "
+            f"{', '.join(able)}."
+        )
+    return case.parenchyma(record.name)
+
+
+def _at(case: Case, mask: NDArray[np.bool_], organ: str, point: Vector) -> Vector:
+    """Turn a world position into mm along the array axes; it must lie in the organ."""
+    voxel = case.to_voxel(point)
+    index = np.rint(voxel).astype(int)
+    inside = bool(((index >= 0) & (index < mask.shape)).all())
+    if not (inside and mask[tuple(index)]):
+        voxels = np.argwhere(mask)
+        distance = np.linalg.norm((voxels - voxel) * case.spacing, axis=1)
+        x, y, z = case.to_world(voxels[distance.argmin()])
+        raise InputError(
+            f"Position {','.join(f'{p:g}' for p in point)} (RAS mm) is not in the "
+            f"{organ.replace('_', ' ')}; its nearest voxel is {distance.min():.0f} mm away at "
+            f"{x:.1f},{y:.1f},{z:.1f}."
+        )
+    x, y, z = (float(v * s) for v, s in zip(voxel, case.spacing, strict=True))
+    return x, y, z
+
+
+def _labelled(
+    case: Case, record: anatomy.Organ, result: Synthesis, in_place: bool
+) -> SynthesizedCase:
+    """Return the case with the result's image and its tumours in the label map."""
+    labels = case.labels if in_place else case.labels.copy()
+    box = result.box
+    labels[box][result.tumor[box]] = record.tumor_label
+    return SynthesizedCase(
+        image=result.image,
+        labels=labels,
+        affine=case.affine,
+        source=case.source,
+        organ_name=record.name,
+        synthesis=result,
+    )

@@ -1,0 +1,333 @@
+"""Synthesis as MONAI transforms, for training pipelines.
+
+Three ways to be random, and each can be repeated:
+
+- MONAI's own ``self.R``: `set_random_state` is obeyed, and MONAI's DataLoader seeds each worker;
+- in a worker that nobody seeded (PyTorch's plain DataLoader), the worker's own seed is mixed in, so
+  that two workers or two epochs never draw alike; seed the loader's generator to repeat a run;
+- with ``seed=``, each draw depends on (seed, epoch, item) alone and not on the number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from oncoforge.errors import InputError
+from oncoforge.grid import Grid
+from oncoforge.synthesis.scene import Vector, bounding_box
+from oncoforge.synthesis.synthesizer import Synthesizer
+
+try:
+    import torch
+    from monai.config import KeysCollection
+    from monai.data.meta_tensor import MetaTensor
+    from monai.transforms import MapTransform, RandomizableTransform, SpatialCrop, SpatialPad
+except ImportError as error:
+    raise ImportError(
+        "oncoforge's transforms need MONAI and PyTorch; install them with "
+        "pip install 'oncoforge[monai]'."
+    ) from error
+
+_TRIES = 64
+_FINGERPRINT_STRIDE = 5
+
+
+class SynthesizeTumor(RandomizableTransform):
+    """Put synthetic tumours into an image and its label.
+
+    Parameters
+    ----------
+    synthesizer
+        Such as ``oncoforge.Handcrafted(size="random")``.
+    prob
+        Probability that an item is changed.
+    organ_label, tumor_label
+        Label values of the organ, and of its tumours.
+    existing
+        Change scans that hold a tumour already; False lets them pass through untouched.
+    spacing
+        Voxel size in mm, for arrays without an affine; a MetaTensor brings its own.
+    seed
+        Makes draws depend on (seed, epoch, item) alone; see `set_epoch`.
+    """
+
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        prob: float = 1.0,
+        organ_label: int = 1,
+        tumor_label: int = 2,
+        existing: bool = False,
+        spacing: Vector | None = None,
+        seed: int | None = None,
+    ) -> None:
+        RandomizableTransform.__init__(self, prob)
+        self.synthesizer = synthesizer
+        self.organ_label = organ_label
+        self.tumor_label = tumor_label
+        self.existing = existing
+        self.spacing = spacing
+        self.seed = seed
+        # Shared memory: workers that are already running see the next epoch too.
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._seeded_for: int | None = None
+        self._rng = np.random.default_rng(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch begins; with ``seed=`` every epoch draws anew."""
+        self._epoch[0] = epoch
+
+    def set_random_state(
+        self, seed: int | None = None, state: np.random.RandomState | None = None
+    ) -> SynthesizeTumor:
+        """Seed MONAI's own random state (see `monai.transforms.Randomizable`)."""
+        super().set_random_state(seed, state)
+        self._seeded_for = _worker_seed()
+        return self
+
+    def randomize(self, data: Any = None) -> None:
+        """Draw whether to act, and the generator to act with; `data` names the item."""
+        if self.seed is None:
+            words = [int(w) for w in self.R.randint(0, 2**32, size=4, dtype=np.uint64)]
+            worker = _worker_seed()
+            if worker is not None and worker != self._seeded_for:
+                words.append(worker)
+        else:
+            words = [self.seed, int(self._epoch[0]), _digest(data)]
+        self._rng = np.random.default_rng(words)
+        self._do_transform = bool(self._rng.random() < self.prob)
+
+    def __call__(
+        self, img: Any, label: Any, randomize: bool = True, item: Hashable | None = None
+    ) -> tuple[Any, Any]:
+        """Return the image and the label with tumours; the inputs stay as they are.
+
+        Parameters
+        ----------
+        img
+            (1, X, Y, Z) or (X, Y, Z): MetaTensor, tensor or array, HU.
+        label
+            The same shape, label values.
+        randomize
+            Draw anew; False acts on the last draw.
+        item
+            Names the item for ``seed=``; by default its file name or its contents do.
+        """
+        if randomize:
+            self.randomize(item if item is not None else _identity(img, label))
+        if not self._do_transform:
+            return img, label
+        return self._act(img, label, 1.0)
+
+    def _act(self, img: Any, label: Any, share: float) -> tuple[Any, Any]:
+        """Synthesise on copies of an image and a label."""
+        flat = _volume(label)
+        if not self.existing and (flat == self.tumor_label).any():
+            return img, label
+        grid = _grid(img, self.spacing)
+        new_img, new_label = _copy(img), _copy(label)
+        work = _volume(new_img)
+        view = grid.to_ras(work if work.dtype == np.float32 else work.astype(np.float32))
+        organ = grid.to_ras(flat == self.organ_label)
+        made = self.synthesizer(view, organ, grid.ras().spacing, self._rng, out=view, share=share)
+        if work.dtype != np.float32:
+            work[...] = grid.from_ras(view)
+        grid.to_ras(_volume(new_label))[made.tumor] = self.tumor_label
+        return _return(new_img, img), _return(new_label, label)
+
+
+class SynthesizeTumord(MapTransform, SynthesizeTumor):
+    """The same for dictionaries.
+
+    Parameters
+    ----------
+    keys
+        The image's key and the label's.
+    synthesizer, prob, organ_label, tumor_label, existing, spacing, seed
+        See `SynthesizeTumor`.
+    item_key
+        Key whose value names the item for ``seed=``; None goes by file name or contents.
+    allow_missing_keys
+        See `monai.transforms.MapTransform`.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        synthesizer: Synthesizer,
+        prob: float = 1.0,
+        organ_label: int = 1,
+        tumor_label: int = 2,
+        existing: bool = False,
+        spacing: Vector | None = None,
+        seed: int | None = None,
+        item_key: str | None = None,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        MapTransform.__init__(self, keys, allow_missing_keys)
+        SynthesizeTumor.__init__(
+            self, synthesizer, prob, organ_label, tumor_label, existing, spacing, seed
+        )
+        if len(self.keys) != 2:
+            raise InputError(
+                f"keys are the image's and the label's; {len(self.keys)} were given: {self.keys}."
+            )
+        self.item_key = item_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:  # type: ignore[override]
+        """Return the dictionary with a new image and label."""
+        items = dict(data)
+        image_key, label_key = self.keys
+        if self.allow_missing_keys and not {image_key, label_key} <= set(items):
+            return items
+        img, label = items[image_key], items[label_key]
+        self.randomize(_identity(img, label) if self.item_key is None else items[self.item_key])
+        items[image_key], items[label_key] = self._on_pair(img, label)
+        return items
+
+    def _on_pair(self, img: Any, label: Any) -> tuple[Any, Any]:
+        return self._act(img, label, 1.0) if self._do_transform else (img, label)
+
+
+class SynthesizeTumorPatchd(SynthesizeTumord):
+    """Choose a patch first, then synthesise inside it only.
+
+    A patch holds the share of the organ's lesions that it holds of the organ, and at least one.
+    Use it in place of a random crop, before intensities are scaled.
+
+    Parameters
+    ----------
+    keys, synthesizer
+        See `SynthesizeTumord`.
+    spatial_size
+        Size of the patch, voxels; smaller volumes are padded (image: its minimum, label: 0).
+    pos, neg
+        Relative odds that the patch is centred on a voxel of organ or tumour, or anywhere.
+    **options
+        Other parameters of `SynthesizeTumord`.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        synthesizer: Synthesizer,
+        spatial_size: tuple[int, int, int] = (96, 96, 96),
+        pos: float = 1.0,
+        neg: float = 1.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(keys, synthesizer, **options)
+        if len(spatial_size) != 3 or min(spatial_size) < 1:
+            raise InputError(f"spatial_size is three positive numbers, not {spatial_size}.")
+        if min(pos, neg) < 0 or pos + neg == 0:
+            raise InputError(f"pos and neg are odds, not {pos} and {neg}.")
+        self.spatial_size = tuple(spatial_size)
+        self.pos = pos
+        self.neg = neg
+
+    def _on_pair(self, img: Any, label: Any) -> tuple[Any, Any]:
+        values = _volume(label)
+        # The sums run over the whole volume, but nothing else does.
+        organ = values == self.organ_label
+        held = values > 0
+        start = self._start(held)
+        crop = SpatialCrop(
+            roi_start=start, roi_end=[a + n for a, n in zip(start, self.spatial_size, strict=True)]
+        )
+        patch, patch_label = (crop(_with_channel(x)) for x in (img, label))
+        if self._do_transform and (self.existing or not (values == self.tumor_label).any()):
+            inside = np.count_nonzero(_volume(patch_label) == self.organ_label)
+            if inside:
+                share = inside / np.count_nonzero(organ)
+                patch, patch_label = self._act(patch, patch_label, share)
+        low = float(_volume(patch).min())
+        patch = SpatialPad(self.spatial_size, mode="constant", value=low)(patch)
+        return patch, SpatialPad(self.spatial_size, mode="constant", value=0)(patch_label)
+
+    def _start(self, held: NDArray[np.bool_]) -> list[int]:
+        """Draw the first voxel of the patch, such that it lies in the volume if it can."""
+        positive = self._rng.random() < self.pos / (self.pos + self.neg)
+        box = bounding_box(held) if positive else None
+        low = np.array([s.start for s in box]) if box else np.zeros(3, int)
+        high = np.array([s.stop for s in box] if box else held.shape)
+        centre = self._rng.integers(low, high)
+        for _ in range(_TRIES):
+            if box is None or held[tuple(centre)]:
+                break
+            centre = self._rng.integers(low, high)
+        start = centre - np.array(self.spatial_size) // 2
+        last = np.maximum(np.array(held.shape) - self.spatial_size, 0)
+        return [int(v) for v in np.clip(start, 0, last)]
+
+
+def _worker_seed() -> int | None:
+    """Return the seed of this DataLoader worker, or None in the main process."""
+    info = torch.utils.data.get_worker_info()
+    return None if info is None else int(info.seed)
+
+
+def _volume(data: Any) -> NDArray[Any]:
+    """View a (1, X, Y, Z) or (X, Y, Z) tensor or array as a NumPy volume, sharing memory."""
+    if isinstance(data, torch.Tensor):
+        tensor = data.as_tensor() if isinstance(data, MetaTensor) else data
+        array = tensor.detach().cpu().numpy()
+    else:
+        array = np.asarray(data)
+    if array.ndim == 4 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != 3:
+        raise InputError(
+            f"Image and label are (1, X, Y, Z) volumes; found shape {tuple(data.shape)}. "
+            "Put EnsureChannelFirstd before, and the synthesis before any batching."
+        )
+    return array
+
+
+def _with_channel(data: Any) -> Any:
+    return data if data.ndim == 4 else data[None]
+
+
+def _grid(data: Any, spacing: ArrayLike | None) -> Grid:
+    """Return where the voxels lie: from the affine, else from the spacing that was set."""
+    shape = tuple(data.shape[-3:])
+    if isinstance(data, MetaTensor) and spacing is None:
+        return Grid(shape, data.affine.cpu().numpy())
+    if spacing is None:
+        raise InputError(
+            "The image is no MetaTensor, so its voxel size is unknown; set spacing=(x, y, z) in mm."
+        )
+    return Grid(shape, np.diag([*np.asarray(spacing, float), 1.0]))
+
+
+def _copy(data: Any) -> Any:
+    if isinstance(data, torch.Tensor):
+        return data.detach().clone().cpu()
+    return np.array(data)
+
+
+def _return(new: Any, old: Any) -> Any:
+    """Bring a result back to where its input was."""
+    return new.to(old.device) if isinstance(old, torch.Tensor) else new
+
+
+def _identity(img: Any, label: Any) -> bytes:
+    """Name an item by its file, or else by what is in it."""
+    if isinstance(img, MetaTensor) and img.meta.get("filename_or_obj"):
+        return str(img.meta["filename_or_obj"]).encode()
+    digest = blake2b(digest_size=8)
+    for data in (img, label):
+        digest.update(
+            np.ascontiguousarray(_volume(data)[(slice(None, None, _FINGERPRINT_STRIDE),) * 3])
+        )
+    return digest.digest()
+
+
+def _digest(item: Any) -> int:
+    """Turn an item's name into a number that is the same in every process."""
+    raw = item if isinstance(item, bytes) else repr(item).encode()
+    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "little")

@@ -1,0 +1,19 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real scans; the tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("ONCOFORGE_DATA", HERE.parents[1] / "shared" / "data"))
+    if not (folder / "ct_abdomen").is_dir():
+        pytest.skip(f"no real data at {folder}; set ONCOFORGE_DATA to its folder")
+    return folder
