@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oncoforge import anatomy
 from oncoforge.case import Case
@@ -20,7 +21,7 @@ from oncoforge.formats import read_case, write_image, write_labels
 from oncoforge.phantom import make_phantom
 from oncoforge.reports.synthesis import SynthesisView, render
 from oncoforge.synthesis.base import Recipe
-from oncoforge.synthesis.cases import METHODS, SynthesizedCase, replay, synthesize
+from oncoforge.synthesis.cases import AIRY_HU, METHODS, SynthesizedCase, replay, synthesize
 from oncoforge.synthesis.scene import Vector, bounding_box
 from oncoforge.version import __version__
 
@@ -29,6 +30,8 @@ FILES = ("image.nii.gz", "label.nii.gz", RECORD, "report.html", "report.png")
 """What a run leaves in its folder."""
 
 Step = Callable[[str], None]
+
+_HALF_WINDOW_HU = 125.0
 
 
 def _silent(_: str) -> None:
@@ -94,7 +97,7 @@ def forge(
     out: str | Path,
     *,
     organ: str = "liver",
-    convention: str = "oncoforge",
+    convention: str = "totalsegmentator",
     method: str = "handcrafted",
     size: str = "mix",
     seed: int = 0,
@@ -281,12 +284,11 @@ def _run(
 
 
 def _view(
-    made: SynthesizedCase, before: np.ndarray, box: Any, record: Mapping[str, Any]
+    made: SynthesizedCase, before: NDArray[np.float32], box: Any, record: Mapping[str, Any]
 ) -> SynthesisView:
     """Gather what the report shows."""
     organ = anatomy.organ(made.organ_name)
     box = box or made.synthesis.box
-    inner = made.synthesis.instances()[box] if box != made.synthesis.box else None
     recipe = made.synthesis.recipe
     name = organ.name.replace("_", " ")
     size = recipe.parameters.get("size", "")
@@ -295,9 +297,9 @@ def _view(
         before=before,
         box=box,
         organ=made.organ(organ.name)[box],
-        instances=made.synthesis.instances()[box] if inner is None else inner,
+        instances=made.synthesis.instances()[box],
         spacing=made.spacing,
-        window=(float(organ.window[0]), float(organ.window[1])),
+        window=_window(organ, before, made.organ(organ.name)[box]),
         lesions=record["lesions"],
         skipped=record["skipped"],
         title=f"Synthetic {name} tumours",
@@ -314,6 +316,16 @@ def _view(
             "oncoforge": __version__,
         },
     )
+
+
+def _window(
+    organ: anatomy.Organ, before: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Return a display window about the organ as it is in this scan, whatever its phase."""
+    if organ.hu[1] < AIRY_HU:
+        return float(organ.window[0]), float(organ.window[1])
+    middle = float(np.median(before[mask]))
+    return round(middle - _HALF_WINDOW_HU), round(middle + _HALF_WINDOW_HU)
 
 
 def _fingerprint(case: Case) -> str:

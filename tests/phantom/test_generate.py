@@ -240,6 +240,8 @@ def test_a_phantom_is_a_case(coarse) -> None:
         ({"noise_hu": float("inf")}, InputError, "noise_hu must be zero or a positive"),
         ({"seed": -1}, InputError, "seed must be a non-negative"),
         ({"seed": 1.5}, InputError, "seed must be a non-negative"),
+        ({"seed": "one"}, InputError, "seed must be a non-negative"),
+        ({"noise_hu": "much"}, InputError, "noise_hu must be zero or a positive"),
     ],
 )
 def test_bad_parameters_are_refused_in_a_sentence(arguments, error, sentence: str) -> None:

@@ -166,7 +166,7 @@ def test_lesions_are_measured_as_numpy_measures_them(thick_scan, preset):
 
 def test_contrast_is_against_the_organ_around_the_lesion_without_other_lesions(thick_scan):
     image, organ, spacing = thick_scan
-    out = Handcrafted("mix")(image, organ, spacing, np.random.default_rng(4))
+    out = Handcrafted("small")(image, organ, spacing, np.random.default_rng(4))
     instances = out.instances()
     pad = np.ceil(5 / np.array(spacing)).astype(int)
     for lesion in out.lesions:

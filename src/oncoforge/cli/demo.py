@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ Examples:
     help="Contrast phase: non-contrast, arterial, portal or delayed.",
 )
 @click.option("--spacing", type=Length(), default="1.5mm", show_default=True, help="Voxel size.")
-@lesion_options
+@partial(lesion_options, preset="realistic")
 @output_options
 def command(
     out: Path,

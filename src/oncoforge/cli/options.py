@@ -14,12 +14,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 _MM = {"mm": 1.0, "cm": 10.0, "": 1.0}
 
 
-class Length(click.ParamType):
+class Length(click.ParamType[float]):
     """A length in mm: ``12``, ``12mm`` or ``1.2cm``."""
 
     name = "length"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Return mm."""
         if isinstance(value, float):
             return value
         match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(mm|cm|)\s*", str(value))
@@ -28,14 +29,15 @@ class Length(click.ParamType):
         return float(match[1]) * _MM[match[2]]
 
 
-class Position(click.ParamType):
+class Position(click.ParamType[tuple[float, float, float]]):
     """A position in RAS mm: ``31,-20,85``."""
 
     name = "x,y,z"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, float, float]:
+        """Return (x, y, z)."""
         if isinstance(value, tuple):
-            return value  # type: ignore[return-value]
+            return value
         try:
             x, y, z = (float(part) for part in str(value).split(","))
         except ValueError:
@@ -43,14 +45,15 @@ class Position(click.ParamType):
         return x, y, z
 
 
-class Setting(click.ParamType):
+class Setting(click.ParamType[tuple[str, Any]]):
     """A setting of a method: ``rim=0.5`` or ``contrast_hu=-120,-60``."""
 
     name = "name=value"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Any]:
+        """Return the name and the parsed value."""
         if isinstance(value, tuple):
-            return value  # type: ignore[return-value]
+            return value
         name, sign, text = str(value).partition("=")
         if not sign:
             self.fail(f"{value!r} is not a setting; write name=value.", param, ctx)
@@ -64,7 +67,7 @@ class Setting(click.ParamType):
         return name.strip().replace("-", "_"), parsed
 
 
-def lesion_options(command: F) -> F:
+def lesion_options(command: F, preset: str = "published") -> F:
     """Add the options that say which lesions are wanted."""
     options = [
         click.option("--organ", default="liver", show_default=True, help="Organ to work on."),
@@ -73,7 +76,7 @@ def lesion_options(command: F) -> F:
         ),
         click.option(
             "--preset",
-            default="published",
+            default=preset,
             show_default=True,
             help="published (as the original) or realistic (rotation, vessels, rims, ...).",
         ),
@@ -89,8 +92,7 @@ def lesion_options(command: F) -> F:
             "--at",
             type=Position(),
             multiple=True,
-            help="Centre of a lesion, RAS mm; repeat for more. A third comma-separated number "
-            "may be negative: --at 31,-20,85, or --at=-31,20,85 when the first is.",
+            help="Centre of a lesion, RAS mm, such as 31,-20,85; repeat for more.",
         ),
         click.option(
             "--set",

@@ -31,9 +31,9 @@ Examples:
 )
 @click.option(
     "--convention",
-    default="oncoforge",
+    default="totalsegmentator",
     show_default=True,
-    help="How LABELS numbers its organs: totalsegmentator, kits, msd-liver, btcv, amos, ...",
+    help="How LABELS numbers its organs: totalsegmentator, oncoforge, organ-tumor, kits, btcv, ...",
 )
 @lesion_options
 @click.option("--series", help="Which DICOM series, where IMAGE holds several.")

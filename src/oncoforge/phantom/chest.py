@@ -32,29 +32,34 @@ def draw_chest(rng: np.random.Generator, torso: Torso, spine: Spine) -> Chest:
     top = min(torso.domes_mm)
     heights = np.array([55.0, 90.0, 120.0, 160.0, 225.0])
     x, y = spine.axis(heights)
-    media = tube(
-        np.stack([x - 4.0, y + 26.0, heights], axis=1), [16.0, 26.0, 29.0, 32.0, 34.0],
-        aspect=1.0,
-    )  # fmt: skip
+    knots = np.stack([x - 4.0, y + 26.0, heights], axis=1)
+    media = tube(knots, [16.0, 26.0, 29.0, 32.0, 34.0])
     place = frame([-26.0 + rng.normal(0, 3), 30.0, top + 40.0], [-1.0, 0.55, -0.25], [0.3, 0.2, 1])
     half = (64.0 * rng.normal(1, 0.04), 46.0, 46.0)
     heights = np.array([225.0, 150.0, 110.0, 92.0, 80.0, 74.0])
     x, y = spine.axis(heights)
     sideways = np.array([0.0, -4.0, -8.0, -12.0, -20.0, -28.0])
     forward = np.array([24.0, 28.0, 33.0, 38.0, 42.0, 44.0])
-    gullet = tube(np.stack([x + sideways, y + forward, heights], axis=1), 8.5, aspect=1.3,
-                  flat=(0, 1, 0))  # fmt: skip
+    knots = np.stack([x + sideways, y + forward, heights], axis=1)
+    gullet = tube(knots, 8.5, aspect=1.3, flat=(0.0, 1.0, 0.0))
+    vessels = _grow_lung_vessels(rng, torso)
+    return Chest(media, place, half, gullet, vessels)
+
+
+def _grow_lung_vessels(rng: np.random.Generator, torso: Torso) -> tuple[Tube, Tube]:
+    """Let a tree grow down into each lung from a hilum above the field of view."""
     points = rng.uniform([-140, -105, 5], [140, 95, 200], (16000, 3))
     px, py, pz = points.T
     inside = np.maximum(torso.surfaces(px, py, pz)[2], -torso.above_diaphragm(px, py, pz)) < -5.0
     inside &= np.abs(px) > 32.0
-    vessels = []
-    for side in (-1.0, 1.0):
+
+    def lung(side: float) -> Tube:
         targets = points[inside & (px * side > 0)][:1300]
-        root = np.array([[side * 30.0, -8.0, 205.0], [side * 42.0, -14.0, 185.0]])
-        root = np.concatenate([root, [[side * 52.0, -22.0, 165.0]]])
-        vessels.append(grow_tree(root, targets, 6.5, rng=rng, step_mm=4.5, murray=2.6))
-    return Chest(media, place, half, gullet, tuple(vessels))
+        root = [[30.0, -8.0, 205.0], [42.0, -14.0, 185.0], [52.0, -22.0, 165.0]]
+        trunk = np.array(root) * [side, 1.0, 1.0]
+        return grow_tree(trunk, targets, 6.5, rng=rng, step_mm=4.5, murray=2.6)
+
+    return lung(-1.0), lung(1.0)
 
 
 def paint_chest(canvas: Canvas, chest: Chest, torso: Torso, lumps: Texture) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
 from oncoforge.errors import InputError, UnknownNameError
-from oncoforge.phantom.contrast import PHASES, STRUCTURE_NAMES, STRUCTURES
+from oncoforge.phantom.contrast import PHASES, STRUCTURE_IDS, STRUCTURE_NAMES, STRUCTURES
 from oncoforge.phantom.field_of_view import FieldOfView, make_field_of_view
 from oncoforge.phantom.noise import noise_slices, noise_strength
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _SPREAD_MM = (0.55, 0.55, 0.45)
 # Slices thicker than this are painted as several thin ones and averaged.
 _THINNEST_MM = 2.6
+# The lower lung holds more blood: rise of its HU from front to back in a patient who lies.
+_LUNG_HU_PER_MM = np.float32(0.35)
 _SLAB_VOXELS = 6_000_000
 
 
@@ -88,10 +91,7 @@ def make_phantom(
     view = make_field_of_view(spacing_mm, shape)
     if phase not in PHASES:
         raise UnknownNameError("contrast phase", phase, PHASES)
-    if not (math.isfinite(noise_hu) and noise_hu >= 0):
-        raise InputError(f"noise_hu must be zero or a positive number of HU, not {noise_hu!r}.")
-    if seed != int(seed) or seed < 0:
-        raise InputError(f"seed must be a non-negative whole number, not {seed!r}.")
+    _check_numbers(seed, noise_hu)
     # numba takes half a second to import, so it is imported with the first phantom.
     from oncoforge.phantom.patient import draw_patient
 
@@ -105,6 +105,13 @@ def make_phantom(
         _add_noise(phantom.image, view, noise_rng, noise_hu)
     np.maximum(phantom.image, -1024.0, out=phantom.image)
     return phantom
+
+
+def _check_numbers(seed: object, noise_hu: object) -> None:
+    if not isinstance(seed, Integral) or int(seed) < 0:
+        raise InputError(f"seed must be a non-negative whole number, not {seed!r}.")
+    if not (isinstance(noise_hu, Real) and 0 <= float(noise_hu) < math.inf):
+        raise InputError(f"noise_hu must be zero or a positive number of HU, not {noise_hu!r}.")
 
 
 def _empty(view: FieldOfView) -> Phantom:
@@ -142,12 +149,24 @@ def _paint_slab(
     softness = max(0.9, (view.spacing[0] * view.spacing[1] * thin) ** (1 / 3))
     canvas = Canvas((x, y, heights), patient.pose, phase, softness)
     patient.paint(canvas)
+    _cut_ends(canvas)
     _add_texture(canvas, patient)
     here = slice(*part)
     shape = (*canvas.image.shape[:2], part[1] - part[0], layers)
     phantom.image[:, :, here] = canvas.image.reshape(shape).mean(axis=3)
     phantom.structures[:, :, here] = canvas.structures.reshape(shape)[..., layers // 2]
     phantom.labels[:, :, here] = canvas.labels.reshape(shape)[..., layers // 2]
+
+
+def _cut_ends(canvas: Canvas) -> None:
+    """Leave air beyond the modelled range, so that no organ ends in the open."""
+    from oncoforge.phantom.torso import HIGHEST_MM, LOWEST_MM
+
+    z = canvas.axes[2] / canvas.pose.scale[2]
+    outside = (z < LOWEST_MM) | (z > HIGHEST_MM)
+    canvas.image[:, :, outside] = -1000.0
+    canvas.structures[:, :, outside] = 0
+    canvas.labels[:, :, outside] = 0
 
 
 def _add_texture(canvas: Canvas, patient: Patient) -> None:
@@ -162,6 +181,8 @@ def _add_texture(canvas: Canvas, patient: Patient) -> None:
         grain *= np.array(strength, np.float32)[canvas.structures]
         canvas.image += grain
     _add_strands(canvas, box, patient)
+    lung = canvas.structures == STRUCTURE_IDS["lung"]
+    canvas.image -= np.where(lung, _LUNG_HU_PER_MM * (box.y + np.float32(25.0)), np.float32(0.0))
     drift = canvas.bumps(box, patient.drift)
     drift *= np.where(canvas.structures > 1, np.float32(1.5), np.float32(0.0))
     canvas.image += drift

@@ -11,6 +11,15 @@ from oncoforge.phantom.texture import Texture
 from oncoforge.phantom.tubes import Tube, tube
 
 
+# Wall, content and gas, by label.
+_MATERIALS = {
+    "stomach": ("stomach_wall", "stomach_fluid", "stomach_gas"),
+    "duodenum": ("duodenum_wall", "bowel_fluid", "bowel_gas"),
+    "small_bowel": ("bowel_wall", "bowel_fluid", "bowel_gas"),
+    "colon": ("colon_wall", "stool", "bowel_gas"),
+}
+
+
 @dataclass(frozen=True)
 class Loop:
     """A piece of gut.
@@ -97,9 +106,9 @@ def _colon(rng: np.random.Generator) -> tuple[Loop, ...]:
 
 
 def _small_bowel(rng: np.random.Generator) -> tuple[Loop, ...]:
-    """Sausages of a few centimetres at random, longest first, in the middle of the abdomen."""
+    """Draw sausages of a few centimetres at random in the middle of the abdomen."""
     loops = []
-    for _ in range(80):
+    for _ in range(90):
         centre = rng.uniform([-84.0, -8.0, -178.0], [76.0, 76.0, -14.0])
         heading = rng.normal(0.0, 1.0, 3) * [1.0, 0.7, 0.8]
         heading /= np.linalg.norm(heading)
@@ -115,30 +124,34 @@ def _small_bowel(rng: np.random.Generator) -> tuple[Loop, ...]:
     return tuple(loops)
 
 
-def paint_gut(canvas: Canvas, gut: Gut, lumps: Texture) -> None:
-    """Paint the gut in what the solid organs leave."""
-    _paint_loop(canvas, gut.duodenum, lumps, ("duodenum_wall", "bowel_fluid", "bowel_gas"),
-                "duodenum")  # fmt: skip
-    _paint_loop(canvas, gut.stomach, lumps, ("stomach_wall", "stomach_fluid", "stomach_gas"),
-                "stomach")  # fmt: skip
-    for loop in gut.colon:
-        _paint_loop(canvas, loop, lumps, ("colon_wall", "stool", "bowel_gas"), "colon")
-    for loop in gut.small_bowel:
-        _paint_loop(canvas, loop, lumps, ("bowel_wall", "bowel_fluid", "bowel_gas"), "small_bowel")
+def paint_gut(canvas: Canvas, gut: Gut, lumps: Texture, folds: Texture) -> None:
+    """Paint the gut in what the solid organs leave; its inner surface is folded."""
+    textures = (lumps, folds)
+    for label, loops in (
+        ("duodenum", (gut.duodenum,)),
+        ("stomach", (gut.stomach,)),
+        ("colon", gut.colon),
+        ("small_bowel", gut.small_bowel),
+    ):
+        for loop in loops:
+            _paint_loop(canvas, loop, textures, label)
 
 
 def _paint_loop(
-    canvas: Canvas, loop: Loop, lumps: Texture, materials: tuple[str, str, str], label: str
+    canvas: Canvas,
+    loop: Loop,
+    textures: tuple[Texture, Texture],
+    label: str,
 ) -> None:
     """Paint wall, content and gas of one piece."""
     found = canvas.tube(loop.course)
     if found is None:
         return
     box, distance = found
-    bumps = canvas.bumps(box, lumps)
-    distance = canvas.carve(box, distance + 0.8 * bumps, 1.2, 4.0)
-    wall, content, gas = materials
-    lumen = distance + loop.wall_mm + 0.7 * bumps
+    lumps, folds = (canvas.bumps(box, texture) for texture in textures)
+    distance = canvas.carve(box, distance + 0.8 * lumps, 1.2, 4.0)
+    wall, content, gas = _MATERIALS[label]
+    lumen = distance + loop.wall_mm + 0.5 * lumps + 0.25 * loop.wall_mm * folds
     canvas.paint(box, distance, wall, label)
     canvas.paint(box, lumen, content, label)
     if np.isfinite(loop.gas_above_mm):

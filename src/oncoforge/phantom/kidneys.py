@@ -64,7 +64,7 @@ def _draw_kidney(rng: np.random.Generator, spine: Spine, side: float) -> Kidney:
     axis = [-0.22 * side, -0.20 + rng.normal(0.0, 0.04), 1.0]
     hilum = [-side, 0.55 + rng.normal(0.0, 0.12), 0.0]
     place = frame(centre, hilum, axis)
-    size = rng.normal(1.0, 0.05)
+    size = rng.normal(1.05, 0.04)
     half = (28.5 * size, 25.0 * size, 53.0 * size * rng.normal(1.0, 0.03))
     return Kidney(
         place,
@@ -72,7 +72,7 @@ def _draw_kidney(rng: np.random.Generator, spine: Spine, side: float) -> Kidney:
         _pyramids(rng, place, half),
         _calyces(rng, place, half, side),
         _adrenal(spine, height + half[2] - 6.0, side),
-        float(rng.uniform(4.0, 10.0)),
+        float(rng.uniform(3.0, 6.5)),
     )
 
 
@@ -140,10 +140,11 @@ def paint_kidney(canvas: Canvas, kidney: Kidney, lumps: Texture) -> None:
     region = canvas.box(kidney.place.origin - reach, kidney.place.origin + reach)
     if region is not None:
         _paint_bean(canvas, region, kidney, lumps)
+    _paint_collecting(canvas, kidney)
 
 
 def _paint_bean(canvas: Canvas, box: Box, kidney: Kidney, lumps: Texture) -> None:
-    """Paint cortex, medulla, sinus and pelvis."""
+    """Paint cortex, medulla and sinus."""
     bean, sinus = kidney.distances(box.x, box.y, box.z)
     bumps = canvas.bumps(box, lumps)
     bean = canvas.carve(box, bean + 1.0 * bumps, 2.5, 4.0)
@@ -151,7 +152,6 @@ def _paint_bean(canvas: Canvas, box: Box, kidney: Kidney, lumps: Texture) -> Non
     canvas.paint(box, bean, "kidney_cortex")
     _paint_pyramids(canvas, kidney)
     canvas.paint(box, np.maximum(sinus, bean), "renal_sinus_fat")
-    _paint_collecting(canvas, kidney)
     canvas.claim(box, bean - np.float32(kidney.fat_mm))
 
 
@@ -176,3 +176,4 @@ def _paint_collecting(canvas: Canvas, kidney: Kidney) -> None:
     canvas.paint(box, distance, "renal_pelvis", "body")
     bean, _ = kidney.distances(box.x, box.y, box.z)
     canvas.relabel(box, (distance < 0) & (bean < 0), "kidney")
+    canvas.claim(box, distance)

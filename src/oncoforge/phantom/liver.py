@@ -81,7 +81,7 @@ def liver_distance(
 def draw_liver(rng: np.random.Generator, torso: Torso) -> Liver:
     """Draw a liver and grow its vessels in it."""
     form = (
-        float(rng.normal(0.0, 6.0)),
+        float(rng.normal(0.0, 5.0)),
         float(rng.normal(0.95, 0.08)),
         float(rng.normal(-0.22, 0.04)),
     )
@@ -147,10 +147,10 @@ def paint_liver(canvas: Canvas, liver: Liver, lumps: Texture) -> None:
         distance = liver.distance(box.x, box.y, box.z)
         distance += 1.6 * canvas.bumps(box, lumps)
         # The fissure of the round ligament: a cleft that narrows upwards and backwards.
-        depth = np.maximum(36.0 - box.y, 1.4 * (box.z - 46.0 + liver.lower_mm))
+        depth = np.maximum(44.0 - box.y, 1.4 * (box.z - 46.0 + liver.lower_mm))
         bumps = canvas.bumps(box, lumps)
         middle = box.x + 7.0 - 0.15 * (box.y - 40.0) + 2.5 * bumps
-        fissure = smooth_max(np.abs(middle) - 2.0 + 0.12 * depth, 0.3 * depth, 6.0)
+        fissure = smooth_max(np.abs(middle) - 1.2 + 0.12 * depth, 0.3 * depth, 6.0)
         distance = smooth_max(distance, -fissure, 4.0)
         distance = canvas.carve(box, distance, 0.1, 5.0)
         canvas.paint(box, distance, "liver")

@@ -54,4 +54,5 @@ def paint_muscles(canvas: Canvas, muscles: Muscles) -> None:
         # They grow from the wall and the bones: no fat plane, and room only in front of them.
         distance = canvas.carve(box, distance, -0.3, 1.0)
         canvas.paint(box, distance, "muscle")
-        canvas.claim(box, distance)
+        # A hair of fat stays between one muscle and the next.
+        canvas.claim(box, distance - 0.8)

@@ -51,7 +51,7 @@ def paint_spleen(canvas: Canvas, spleen: Spleen, lumps: Texture) -> None:
     a, b, c = spleen.half_mm
     distance = ellipsoid(u, v, w, (a, b, c)) + 1.6 * canvas.bumps(box, lumps)
     hollow = ellipsoid(u - 1.62 * a, v - 8.0, w + 4.0, (a, 0.9 * b, 0.9 * c)) - spleen.hollow_mm / 4
-    distance = canvas.carve(box, smooth_max(distance, -hollow, 6.0), 1.0, 4.0)
+    distance = canvas.carve(box, smooth_max(distance, -hollow, 6.0), 1.0, 9.0)
     canvas.paint(box, distance, "spleen")
     canvas.claim(box, distance)
 

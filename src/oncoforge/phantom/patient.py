@@ -71,7 +71,7 @@ class Patient:
         paint_portal_vessels(canvas, (self.liver.portal, *self.vessels.portal))
         paint_spleen(canvas, self.spleen, self.lumps)
         paint_pancreas(canvas, self.pancreas, self.lobules)
-        paint_gut(canvas, self.gut, self.lumps)
+        paint_gut(canvas, self.gut, self.lumps, self.lobules)
         paint_mesentery(canvas, self.vessels.mesentery)
 
 

@@ -124,10 +124,11 @@ def _pelvis(rng: np.random.Generator, torso: Torso) -> tuple[Tube, ...]:
             inward = -12.0 + 0.1 * level
             points = _on_wall(torso, side, degrees[keep], z[keep], 6.0 - inward - 0.1 * level)
             points[:, :2] *= (1.0 - 0.0022 * (crest - z[keep]))[:, None]
-            thick = 7.5 if level == 0.0 else 6.0
+            # Thick at the sacrum, along the crest and at the front spine, thin between.
+            thick = np.array([9.0, 8.0, 6.0, 5.0, 5.5, 7.5, 8.5])[keep]
+            thick = thick + 2.0 * np.exp(-level / 5.0)
             middle = 0.5 * (points[1:] + points[:-1]) * [1.0, 1.0, 0.0]
-            radii = np.full(len(points), thick)
-            rows.append(polyline(points, radii, aspect=1.6, flat=middle))
+            rows.append(polyline(points, thick, aspect=1.6, flat=middle))
         wings.append(join(rows))
     return tuple(wings)
 

@@ -20,7 +20,7 @@ LOWEST_MM, HIGHEST_MM = -175.0, 195.0
 
 # Half-widths in mm of the trunk inside its subcutaneous fat: lateral, to the front, to the back;
 # rows chest, waist, hip.
-_TRUNK_MM = ((147.0, 95.0, 109.0), (144.0, 95.0, 99.0), (154.0, 92.0, 100.0))
+_TRUNK_MM = ((147.0, 96.0, 109.0), (144.0, 98.0, 99.0), (154.0, 95.0, 100.0))
 _ROUNDNESS = (2.35, 2.25, 2.3)
 _ANGLE = (0, 20, 42, 65, 90, 120, 135, 150, 165, 180)
 # Wall thickness in mm by angle in degrees from the front (0) to the back (180).
@@ -129,9 +129,9 @@ class Torso:
 
 def draw_torso(rng: np.random.Generator) -> Torso:
     """Draw a habitus."""
-    fat = float(np.clip(rng.lognormal(np.log(15.0), 0.4), 6.0, 30.0))
+    fat = float(np.clip(rng.lognormal(np.log(17.0), 0.38), 6.0, 30.0))
     side, front, back = rng.normal(1.0, 0.025, 3)
-    belly = 0.004 * (fat - 15.0)
+    belly = 0.006 * (fat - 15.0)
     right = 108.0 + rng.normal(0.0, 4.0)
     return Torso(
         fat_mm=fat,
@@ -161,8 +161,6 @@ def paint_torso(canvas: Canvas, torso: Torso, lumps: Texture, lobules: Texture) 
     couch = _paint_couch(canvas, torso, box)
     skin, trunk, cavity = torso.surfaces(box.x, box.y, box.z)
     skin = smooth_max(skin, -couch, 20.0)
-    ends = np.maximum(LOWEST_MM - box.z, box.z - HIGHEST_MM)
-    skin = np.maximum(skin, ends)
     wobble = canvas.bumps(box, lumps)
     trunk += 0.9 * wobble
     cavity -= 0.9 * wobble
@@ -170,7 +168,6 @@ def paint_torso(canvas: Canvas, torso: Torso, lumps: Texture, lobules: Texture) 
     canvas.paint(box, skin + 1.8, "subcutaneous_fat")
     np.maximum(trunk, skin + 4.0, out=trunk)
     canvas.paint(box, trunk, "muscle")
-    np.maximum(cavity, ends, out=cavity)
     _paint_wall_planes(canvas, box, (trunk, cavity), (lumps, lobules))
     canvas.paint(box, cavity, "visceral_fat")
     above = torso.above_diaphragm(box.x, box.y, box.z)

@@ -133,10 +133,10 @@ def _portal(
         [confluence, [9.0, 20.0, -20.0], [10.0, 26.0, -55.0], [12.0, 30.0, -85.0]],
         [5.4, 5.2, 4.4, 2.8],
     )
-    targets = rng.uniform([-90, 0, -140], [85, 75, -15], (420, 3))
+    targets = rng.uniform([-90, 0, -140], [85, 75, -15], (1100, 3))
     keep = ((targets[:, 0] / 92) ** 2 + ((targets[:, 1] - 36) / 45) ** 2) < 1.0
     trees = grow_tree(
-        superior.points[3:], targets[keep], 4.4, rng=rng, step_mm=5.0, thinnest_mm=0.8
+        superior.points[3:], targets[keep], 4.4, rng=rng, step_mm=5.0, thinnest_mm=0.9
     )
     return (splenic, superior), (trees,)
 

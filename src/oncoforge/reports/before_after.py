@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -12,30 +11,22 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
 from oncoforge.reports import panels
 from oncoforge.reports.planes import PLANES, Field, Section, field, section
+from oncoforge.reports.sheet import BOTTOM_IN, LEFT_IN, RIGHT_IN, TOP_IN, Sheet
 from oncoforge.reports.synthesis_view import SynthesisView, Vector
 from oncoforge.reports.wording import DASH, count, number, volume
 
-DPI = 150
 PANEL_IN = 2.55
 """Width of one picture of a slice, inches."""
 
 _GAP_IN = 0.07
-_LEFT_IN = 0.42
-_RIGHT_IN = 0.62
-_TOP_IN = 0.98
-_BOTTOM_IN = 0.34
 _LOWEST_ASPECT = 0.3
 """Rows of very thin scans are kept this high, so that their marks still have room."""
 
-_ZOOM_LEAST_MM = 40.0
-_ZOOM_DIAMETERS = 2.5
+_ZOOM_LEAST_MM = 50.0
+_ZOOM_DIAMETERS = 3.0
 _CHANGE_LEAST_HU = 10.0
 
 
@@ -82,9 +73,9 @@ def _rows(view: SynthesisView) -> list[_Row]:
 
 
 def _with_lesions(view: SynthesisView, rows: list[_Row], largest: Mapping[str, Any]) -> bytes:
-    width = _LEFT_IN + 4 * PANEL_IN + 4 * _GAP_IN + _RIGHT_IN
-    height = _TOP_IN + sum(row.height_in + _GAP_IN for row in rows) + _BOTTOM_IN
-    sheet = _Sheet(width, height)
+    width = LEFT_IN + 4 * PANEL_IN + 4 * _GAP_IN + RIGHT_IN
+    height = TOP_IN + sum(row.height_in + _GAP_IN for row in rows) + BOTTOM_IN
+    sheet = Sheet(width, height)
     sheet.heading(view.title, _caption(largest, len(view.lesions)))
     limit = _change_limit(rows)
     columns: dict[str, Callable[[Axes, SynthesisView, _Row], None]] = {
@@ -93,42 +84,42 @@ def _with_lesions(view: SynthesisView, rows: list[_Row], largest: Mapping[str, A
         "after": _draw_after,
         "difference": partial(_draw_change, limit=limit),
     }
-    top = _TOP_IN
+    top = TOP_IN
     for row in rows:
-        left = _LEFT_IN
+        left = LEFT_IN
         for name, drawer in columns.items():
             drawer(sheet.panel(left, top, PANEL_IN, row.height_in), view, row)
             if row is rows[0]:
                 sheet.text(left + PANEL_IN / 2, top - 0.08, name, ha="center", va="bottom")
             # The whole slice stands a little apart from the three that belong together.
-            left += PANEL_IN + (_GAP_IN if left > _LEFT_IN else 2 * _GAP_IN)
+            left += PANEL_IN + (_GAP_IN if left > LEFT_IN else 2 * _GAP_IN)
         middle = top + row.height_in / 2
         name = row.section.plane.name
-        sheet.text(_LEFT_IN - 0.12, middle, name, ha="right", va="center", rotation=90)
+        sheet.text(LEFT_IN - 0.12, middle, name, ha="right", va="center", rotation=90)
         top += row.height_in + _GAP_IN
-    sheet.colour_bar(width - _RIGHT_IN + 0.09, _TOP_IN, top - _GAP_IN - _TOP_IN, limit)
+    sheet.colour_bar(width - RIGHT_IN + 0.09, TOP_IN, top - _GAP_IN - TOP_IN, limit)
     sheet.footer(view.window)
     return sheet.png()
 
 
 def _without_lesions(view: SynthesisView, rows: list[_Row]) -> bytes:
-    width = 2 * _LEFT_IN + 3 * PANEL_IN + 2 * _GAP_IN
+    width = 2 * LEFT_IN + 3 * PANEL_IN + 2 * _GAP_IN
     reasons = _reasons(view.skipped)
     below = 0.17 * len(reasons) + (0.2 if reasons else 0.0)
-    sheet = _Sheet(width, _TOP_IN + PANEL_IN + below + _BOTTOM_IN)
+    sheet = Sheet(width, TOP_IN + PANEL_IN + below + BOTTOM_IN)
     where = "the organ's middle" if view.organ.any() else "the middle of the scan"
     sheet.heading(view.title, f"No lesion was placed; this is the scan at {where}.")
     for column, row in enumerate(rows):
-        left = _LEFT_IN + column * (PANEL_IN + _GAP_IN)
-        axes = sheet.panel(left, _TOP_IN, PANEL_IN, PANEL_IN)
+        left = LEFT_IN + column * (PANEL_IN + _GAP_IN)
+        axes = sheet.panel(left, TOP_IN, PANEL_IN, PANEL_IN)
         _draw_ct(axes, view, row, row.whole, "after")
         panels.outline_organ(axes, row.section, 0.8)
         panels.letters(axes, row.section)
         panels.scale_bar(axes, row.whole)
         name = row.section.plane.name
-        sheet.text(left + PANEL_IN / 2, _TOP_IN - 0.08, name, ha="center", va="bottom")
+        sheet.text(left + PANEL_IN / 2, TOP_IN - 0.08, name, ha="center", va="bottom")
     for line, reason in enumerate(reasons):
-        sheet.text(_LEFT_IN, _TOP_IN + PANEL_IN + 0.2 + 0.17 * line, reason, va="top")
+        sheet.text(LEFT_IN, TOP_IN + PANEL_IN + 0.2 + 0.17 * line, reason, va="top")
     sheet.footer(view.window)
     return sheet.png()
 
@@ -213,49 +204,3 @@ def _draw_change(axes: Axes, _: SynthesisView, row: _Row, *, limit: float) -> No
         interpolation="bilinear",
     )
     panels.outline_organ(axes, row.section, 0.7)
-
-
-class _Sheet:
-    """A figure laid out in inches from its top left corner."""
-
-    def __init__(self, width_in: float, height_in: float) -> None:
-        # Whole pixels, or the renderer would round and the places of panels with it.
-        self.width, self.height = (round(inch * DPI) / DPI for inch in (width_in, height_in))
-        self.figure = Figure(figsize=(self.width, self.height), dpi=DPI, facecolor=panels.PAPER)
-        self.canvas = FigureCanvasAgg(self.figure)
-
-    def panel(self, left: float, top: float, width: float, height: float) -> Axes:
-        bottom = self.height - top - height
-        return self.figure.add_axes(
-            (left / self.width, bottom / self.height, width / self.width, height / self.height)
-        )
-
-    def text(self, left: float, top: float, text: str, **style: object) -> None:
-        panels.words(self.figure, left / self.width, 1 - top / self.height, text, **style)
-
-    def heading(self, title: str, caption: str) -> None:
-        title = textwrap.shorten(title, int(7.5 * self.width), placeholder=" …")
-        self.text(_LEFT_IN, 0.16, title, fontsize=13, weight="bold", va="top")
-        self.text(_LEFT_IN, 0.46, caption, fontsize=9, va="top")
-
-    def footer(self, window: tuple[float, float]) -> None:
-        low, high = (number(hu) for hu in window)
-        note = f"CT window {low} to {high} HU  ·  radiological convention  ·  "
-        note += "Synthetic. Not for diagnosis."
-        self.text(_LEFT_IN, self.height - 0.12, note, fontsize=6.5, color=panels.FAINT, va="bottom")
-
-    def colour_bar(self, left: float, top: float, height: float, limit: float) -> None:
-        axes = self.panel(left, top, 0.1, height)
-        scale = ScalarMappable(Normalize(-limit, limit), panels.CHANGE)
-        bar = self.figure.colorbar(scale, cax=axes)
-        ticks = [-limit, -limit / 2, 0.0, limit / 2, limit]
-        bar.set_ticks(ticks, labels=[number(hu) for hu in ticks])
-        bar.outline.set_visible(False)
-        axes.tick_params(colors=panels.INK, labelsize=7, length=2, labelfontfamily="DejaVu Sans")
-        self.text(left, top - 0.08, "HU", fontsize=8, va="bottom")
-
-    def png(self) -> bytes:
-        buffer = io.BytesIO()
-        # Without the writer's name and version, which is all that matplotlib adds by itself.
-        self.canvas.print_png(buffer, metadata={"Software": None})
-        return buffer.getvalue()

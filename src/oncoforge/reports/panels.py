@@ -34,7 +34,7 @@ def words(where: Any, x: float, y: float, text: str, **style: Any) -> None:
     if isinstance(where, Axes):
         style.setdefault("transform", where.transAxes)
         # A dark rim keeps small letters readable on bone.
-        style.setdefault("path_effects", [withStroke(linewidth=1.3, foreground="black")])
+        style.setdefault("path_effects", [withStroke(linewidth=1.2, foreground="black", alpha=0.6)])
     where.text(x, y, text, parse_math=False, **style)
 
 
@@ -81,7 +81,7 @@ def name_lesions(axes: Axes, section: Section, *, but: Field | None = None) -> N
     """
     left, right = axes.get_xlim()
     shown = Field(left, right, *axes.get_ylim())
-    style = {"transform": axes.transData, "color": LESION, "fontsize": 6.5, "clip_on": True}
+    style = {"transform": axes.transData, "color": LESION, "fontsize": 7, "clip_on": True}
     for ident in np.unique(section.instances):
         if not ident:
             continue
@@ -120,7 +120,7 @@ def letters(axes: Axes, section: Section) -> None:
     for letter, (x, y) in places.items():
         across = "left" if x < 0.3 else "right" if x > 0.7 else "center"
         along = "bottom" if y < 0.3 else "top" if y > 0.7 else "center"
-        words(axes, x, y, letter, ha=across, va=along, fontsize=7.5, color=FAINT)
+        words(axes, x, y, letter, ha=across, va=along, fontsize=8, color=INK)
 
 
 def scale_bar(axes: Axes, field: Field) -> None:
@@ -131,7 +131,7 @@ def scale_bar(axes: Axes, field: Field) -> None:
     axes.add_patch(
         Rectangle((0.035, 0.04), share, 0.008, transform=axes.transAxes, color=INK, linewidth=0)
     )
-    words(axes, 0.035 + share / 2, 0.06, f"{length} mm", ha="center", va="bottom", fontsize=6.5)
+    words(axes, 0.035 + share / 2, 0.06, f"{length} mm", ha="center", va="bottom", fontsize=7)
 
 
 def mark(axes: Axes, field: Field) -> None:

@@ -37,12 +37,12 @@ class Plane:
     normal: int
     across: int
     up: int
-    letters: str
+    letters: tuple[str, str, str, str]
 
 
-AXIAL = Plane("axial", normal=2, across=0, up=1, letters="RLAP")
-CORONAL = Plane("coronal", normal=1, across=0, up=2, letters="RLSI")
-SAGITTAL = Plane("sagittal", normal=0, across=1, up=2, letters="APSI")
+AXIAL = Plane("axial", normal=2, across=0, up=1, letters=("R", "L", "A", "P"))
+CORONAL = Plane("coronal", normal=1, across=0, up=2, letters=("R", "L", "S", "I"))
+SAGITTAL = Plane("sagittal", normal=0, across=1, up=2, letters=("A", "P", "S", "I"))
 PLANES = (AXIAL, CORONAL, SAGITTAL)
 
 
@@ -123,8 +123,8 @@ def section(view: SynthesisView, plane: Plane, index: int) -> Section:
         before=_paste(after.copy(), view.before, view, plane, index),
         organ=_paste(np.zeros(shape, np.bool_), view.organ, view, plane, index),
         instances=_paste(np.zeros(shape, np.uint16), view.instances, view, plane, index),
-        x_mm=np.arange(columns)[::-1] * view.spacing[plane.across],
-        y_mm=np.arange(rows)[::-1] * view.spacing[plane.up],
+        x_mm=np.arange(columns, dtype=np.float64)[::-1] * view.spacing[plane.across],
+        y_mm=np.arange(rows, dtype=np.float64)[::-1] * view.spacing[plane.up],
         pixel_mm=(view.spacing[plane.across], view.spacing[plane.up]),
     )
 

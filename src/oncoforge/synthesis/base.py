@@ -148,7 +148,7 @@ class Synthesis:
     tumor
         bool (X, Y, Z): the voxels of all synthetic lesions.
     lesions
-        The lesions that were placed, largest knowledge first: see `Lesion`.
+        The lesions that were placed, in the order of their ids.
     recipe
         What made it; `Synthesizer.apply` rebuilds the same bytes from it.
     skipped
@@ -195,8 +195,8 @@ class MaskModel(Protocol):
         """Draw lesion plans (without appearance) and the reasons for those that found no place."""
         ...
 
-    def render(self, scene: Scene, plans: Sequence[LesionPlan]) -> Iterator[LesionMask | None]:
-        """Yield one mask per plan, in order; None where nothing of it lies inside the organ."""
+    def render(self, scene: Scene, plans: Sequence[LesionPlan]) -> Iterator[LesionMask | str]:
+        """Yield one mask per plan, in order, or a sentence that says why there is none."""
         ...
 
 

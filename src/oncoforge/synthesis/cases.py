@@ -22,7 +22,7 @@ from oncoforge.synthesis.synthesizer import Synthesizer
 METHODS: Mapping[str, Callable[..., Synthesizer]] = MappingProxyType({HANDCRAFTED: Handcrafted})
 """Synthesizers by the name that recipes and the command line use."""
 
-_AIRY_HU = -300.0
+AIRY_HU = -300.0
 """An organ below this is mostly air: lesions there are brighter than it, not darker."""
 
 
@@ -104,7 +104,7 @@ def synthesize(
     if method not in METHODS:
         raise UnknownNameError("method", method, METHODS)
     record = anatomy.organ(organ)
-    if record.hu[1] < _AIRY_HU and record.tumor_hu is not None:
+    if record.hu[1] < AIRY_HU and record.tumor_hu is not None:
         settings.setdefault("fill_hu", tuple(float(hu) for hu in record.tumor_hu))
     mask = _parenchyma(case, record)
     if at:
@@ -180,7 +180,7 @@ def _labelled(
     """Return the case with the result's image and its tumours in the label map."""
     labels = case.labels if in_place else case.labels.copy()
     box = result.box
-    labels[box][result.tumor[box]] = record.tumor_label
+    labels[box][result.tumor[box]] = int(record.tumor_label or 0)
     return SynthesizedCase(
         image=result.image,
         labels=labels,

@@ -60,6 +60,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             rotate=True,
             elastic="volume",
             place="inside",
+            margin=0.7,
             avoid_vessels=True,
             min_distance_mm=3.0,
             min_inside=0.6,

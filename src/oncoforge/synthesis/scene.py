@@ -88,9 +88,9 @@ def bounding_box(mask: NDArray[np.bool_]) -> Box | None:
     planes = np.flatnonzero(ordered.reshape(len(ordered), -1).any(axis=1))
     if planes.size == 0:
         return None
-    shadow = ordered[planes[0] : planes[-1] + 1].any(axis=0)
+    shadow = np.any(ordered[planes[0] : planes[-1] + 1], axis=0)
     bounds = [slice(0, 0)] * 3
-    hits = (planes, np.flatnonzero(shadow.any(axis=1)), np.flatnonzero(shadow.any(axis=0)))
+    hits = (planes, *(np.flatnonzero(np.any(shadow, axis=a)) for a in (1, 0)))
     for axis, hit in zip(order, hits, strict=True):
         bounds[axis] = slice(int(hit[0]), int(hit[-1]) + 1)
     return bounds[0], bounds[1], bounds[2]

@@ -153,11 +153,9 @@ class Synthesizer:
         boxes: dict[int, Box] = {}
         moved = False
         masks = self.masks.render(scene, recipe.lesions)
-        for number, (plan, mask) in enumerate(zip(recipe.lesions, masks, strict=True), start=1):
-            if mask is None:
-                skipped.append(
-                    f"Lesion {number} ({plan.kind}) has no voxel of its own inside the organ."
-                )
+        for plan, mask in zip(recipe.lesions, masks, strict=True):
+            if isinstance(mask, str):
+                skipped.append(mask)
                 continue
             look = dict(plan.appearance)
             strength = look.pop("push", 0.0)
@@ -196,7 +194,7 @@ def _check(
         )
     voxel = np.asarray(spacing, float)
     if voxel.shape != (3,) or not np.isfinite(voxel).all() or (voxel <= 0).any():
-        raise InputError(f"The spacing is {spacing}; give three positive sizes in mm.")
+        raise InputError(f"The spacing is {spacing!r}; give three positive sizes in mm.")
     x, y, z = (float(s) for s in voxel)
     return image, organ.astype(np.bool_, copy=False), (x, y, z)
 
@@ -214,7 +212,7 @@ def _enter(
         out = image.astype(np.float32, copy=True)
     elif out.shape != image.shape or out.dtype != np.float32:
         raise InputError(
-            f"out is {out.dtype} {out.shape}; it must be float32 of the image's shape {image.shape}."
+            f"out is {out.dtype} {out.shape}; make it float32 of the image's shape {image.shape}."
         )
     elif out is not image:
         np.copyto(out, image, casting="unsafe")

@@ -74,7 +74,7 @@ class SynthesizeTumor(RandomizableTransform):
         self.spacing = spacing
         self.seed = seed
         # Shared memory: workers that are already running see the next epoch too.
-        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         self._seeded_for: int | None = None
         self._rng = np.random.default_rng(0)
 
@@ -320,10 +320,9 @@ def _identity(img: Any, label: Any) -> bytes:
     if isinstance(img, MetaTensor) and img.meta.get("filename_or_obj"):
         return str(img.meta["filename_or_obj"]).encode()
     digest = blake2b(digest_size=8)
+    coarse = (slice(None, None, _FINGERPRINT_STRIDE),) * 3
     for data in (img, label):
-        digest.update(
-            np.ascontiguousarray(_volume(data)[(slice(None, None, _FINGERPRINT_STRIDE),) * 3])
-        )
+        digest.update(_volume(data)[coarse].tobytes())
     return digest.digest()
 
 

@@ -33,7 +33,7 @@ def _wrap_blur(field: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     half = full[: TILE // 2 + 1]
     spectrum = fft.rfftn(field, workers=1)
     spectrum *= full[:, None, None] * full[None, :, None] * half
-    return fft.irfftn(spectrum, s=field.shape, workers=1)  # type: ignore[no-any-return]
+    return fft.irfftn(spectrum, s=field.shape, workers=1)
 
 
 @lru_cache(maxsize=len(TEXTURES))

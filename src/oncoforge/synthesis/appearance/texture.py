@@ -252,4 +252,4 @@ def _smooth_inside(
     sigma = 2.0 / np.asarray(spacing)
     weight = ndimage.gaussian_filter(organ.astype(np.float32), sigma)
     total = ndimage.gaussian_filter(np.where(organ, image, np.float32(0)), sigma)
-    return total / np.maximum(weight, np.float32(1e-3))  # type: ignore[no-any-return]
+    return total / np.maximum(weight, np.float32(1e-3))

@@ -20,6 +20,10 @@ from oncoforge.synthesis.scene import Box, Scene, Vector
 
 _UPRIGHT = (0.0, 0.0, 0.0, 1.0)
 
+_LATTICE_MM = 1.25
+"""Up to this voxel size shapes are sampled by nearest voxels, as published at 1 mm; rounding three
+times to coarser voxels would make blocks of them."""
+
 
 @dataclass(frozen=True)
 class Ellipsoid:
@@ -39,6 +43,8 @@ class Ellipsoid:
         Strength of the deformation.
     seed
         Seed of its displacement field.
+    min_inside
+        Least part of it that must lie inside the organ and clear of other lesions.
     """
 
     centre_mm: Vector
@@ -47,6 +53,7 @@ class Ellipsoid:
     elastic: str = "planes"
     sigma_mm: float = 0.0
     seed: int = 0
+    min_inside: float = 0.0
 
     def __post_init__(self) -> None:
         # A recipe that went through JSON has lists here.
@@ -84,7 +91,8 @@ class Ellipsoid:
             Number of voxels, then first and last index along each axis.
         """
         voxel, radii = np.asarray(spacing, float), np.asarray(self.radii_mm, float)
-        if self.elastic == "planes" and self.quaternion == _UPRIGHT:
+        fine = max(spacing) <= _LATTICE_MM
+        if self.elastic == "planes" and self.quaternion == _UPRIGHT and fine:
             return mark_upright(centre, voxel, radii, self.sigma_mm, self.seed, free)
         return mark_turned(
             centre, voxel, radii, self.axes(), self.elastic, self.sigma_mm, self.seed, free
@@ -171,7 +179,7 @@ class Ellipsoids:
                 found = places.draw(radius, placed, rng)
                 if found is None:
                     skipped.append(
-                        f"Lesion {number + 1} ({kind}, {2 * radius:.0f} mm) found no place "
+                        f"A {kind} lesion ({2 * radius:.0f} mm) was left out: there is no place "
                         f"{self.min_distance_mm:g} mm clear of the others."
                     )
                     continue
@@ -200,6 +208,9 @@ class Ellipsoids:
             # A part of the organ holds that part of its lesions, but at least one.
             kept = [kind for kind in kinds if rng.random() < share]
             kinds = kept or [kinds[int(rng.integers(len(kinds)))]]
+        if self.min_distance_mm is not None:
+            # Small ones still fit between large ones, but not the other way round.
+            kinds.sort(key=list(sizes.SIZES).index, reverse=True)
         return kinds
 
     def _draw_shape(self, kind: str, spacing: Vector, rng: np.random.Generator) -> Ellipsoid:
@@ -225,6 +236,7 @@ class Ellipsoids:
             elastic=self.elastic,
             sigma_mm=sigma if self.elastic != "none" else 0.0,
             seed=int(rng.integers(2**31)),
+            min_inside=self.min_inside,
         )
         return self._to_diameter(shape, spacing)
 
@@ -242,7 +254,7 @@ class Ellipsoids:
             )
         return shape
 
-    def render(self, scene: Scene, plans: Sequence[LesionPlan]) -> Iterator[LesionMask | None]:
+    def render(self, scene: Scene, plans: Sequence[LesionPlan]) -> Iterator[LesionMask | str]:
         """Yield each lesion's voxels (see `base.MaskModel`)."""
         for plan in plans:
             try:
@@ -251,23 +263,27 @@ class Ellipsoids:
                 raise InputError(
                     f"This recipe does not describe an ellipsoid ({error})."
                 ) from error
-            yield self._render_one(scene, shape)
+            yield self._render_one(scene, plan.kind, shape)
 
-    def _render_one(self, scene: Scene, shape: Ellipsoid) -> LesionMask | None:
+    def _render_one(self, scene: Scene, kind: str, shape: Ellipsoid) -> LesionMask | str:
         centre = scene.to_voxel(shape.centre_mm)
         reach = shape.reach_vox(scene.spacing)
         box = scene.clip(np.floor(centre - reach), np.ceil(centre + reach) + 1)
-        if box is None:
-            return None
-        free = scene.organ[box] & (scene.instances[box] == 0)
-        start = np.array([s.start for s in box])
-        inside, found = shape.voxels(scene.spacing, centre - start, free)
-        if found[0] == 0:
-            return None
-        whole = 4 / 3 * math.pi * math.prod(shape.radii_mm)
-        if found[0] * math.prod(scene.spacing) < self.min_inside * whole:
-            return None
-        return LesionMask(*_tighten(box, inside, found))
+        part = 0.0
+        if box is not None:
+            free = scene.organ[box] & (scene.instances[box] == 0)
+            start = np.array([s.start for s in box])
+            inside, found = shape.voxels(scene.spacing, centre - start, free)
+            volume = 4 / 3 * math.pi * math.prod(shape.radii_mm)
+            part = min(found[0] * math.prod(scene.spacing) / volume, 1.0)
+            if part > 0.0 and part >= shape.min_inside:
+                return LesionMask(*_tighten(box, inside, found))
+        size = 2 * math.prod(shape.radii_mm) ** (1 / 3)
+        return (
+            f"A {kind} lesion ({size:.0f} mm) was left out: {part:.0%} of it lay in the organ and "
+            "clear of other lesions"
+            + (f", and {shape.min_inside:.0%} were asked for." if shape.min_inside else ".")
+        )
 
 
 def _tighten(

@@ -171,7 +171,7 @@ class Places:
             ((np.arange(s.start, s.stop) - c) * h) ** 2
             for s, c, h in zip(box, centre, spacing, strict=True)
         ]
-        ball = sum(np.ix_(*axes)) <= radius_mm**2  # type: ignore[arg-type]
-        ball &= scene.organ[box]
+        x, y, z = np.ix_(*axes)
+        ball = (x + y + z <= radius_mm**2) & scene.organ[box]
         vessel = (smooth > self._vessel_hu) & ball
         return float(vessel.sum() / max(ball.sum(), 1))

@@ -1,0 +1,45 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each does all its own set-up.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: install demo test lint docs bench clean
+
+# The package alone: all that `make demo` needs.
+.venv/.package: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) "pip>=25.1"
+	$(PIP) --constraint constraints.txt --editable .
+	@touch $@
+
+# Everything: PyTorch first and on its own, because a range that admits a newer release would
+# download gigabytes of CUDA libraries.
+.venv/.everything: .venv/.package
+	$(PIP) torch==2.13.0
+	$(PIP) --constraint constraints.txt --editable ".[monai]" --group test --group lint --group docs
+	@touch $@
+
+install: .venv/.everything
+
+demo: .venv/.package
+	$(BIN)/oncoforge demo --out oncoforge-demo --overwrite
+
+test: .venv/.everything
+	$(BIN)/python -m pytest --numprocesses 2
+
+lint: .venv/.everything
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: .venv/.everything
+	$(BIN)/mkdocs build --strict
+
+bench: .venv/.everything
+	$(BIN)/python benchmarks/handcrafted.py
+
+clean:
+	rm -rf .venv oncoforge-demo site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
