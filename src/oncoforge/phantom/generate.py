@@ -87,6 +87,19 @@ def make_phantom(
         One of `PHASES`.
     noise_hu
         Standard deviation of the noise in the body, in HU.
+
+    Raises
+    ------
+    InputError
+        If a number cannot be used, or the volume would not fit in memory.
+    UnknownNameError
+        If there is no such phase.
+
+    Examples
+    --------
+    >>> phantom = make_phantom(seed=0, spacing_mm=(6, 6, 6), phase="arterial")
+    >>> phantom.image.shape
+    (63, 50, 50)
     """
     view = make_field_of_view(spacing_mm, shape)
     if phase not in PHASES:
@@ -149,24 +162,12 @@ def _paint_slab(
     softness = max(0.9, (view.spacing[0] * view.spacing[1] * thin) ** (1 / 3))
     canvas = Canvas((x, y, heights), patient.pose, phase, softness)
     patient.paint(canvas)
-    _cut_ends(canvas)
     _add_texture(canvas, patient)
     here = slice(*part)
     shape = (*canvas.image.shape[:2], part[1] - part[0], layers)
     phantom.image[:, :, here] = canvas.image.reshape(shape).mean(axis=3)
     phantom.structures[:, :, here] = canvas.structures.reshape(shape)[..., layers // 2]
     phantom.labels[:, :, here] = canvas.labels.reshape(shape)[..., layers // 2]
-
-
-def _cut_ends(canvas: Canvas) -> None:
-    """Leave air beyond the modelled range, so that no organ ends in the open."""
-    from oncoforge.phantom.torso import HIGHEST_MM, LOWEST_MM
-
-    z = canvas.axes[2] / canvas.pose.scale[2]
-    outside = (z < LOWEST_MM) | (z > HIGHEST_MM)
-    canvas.image[:, :, outside] = -1000.0
-    canvas.structures[:, :, outside] = 0
-    canvas.labels[:, :, outside] = 0
 
 
 def _add_texture(canvas: Canvas, patient: Patient) -> None:

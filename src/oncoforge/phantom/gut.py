@@ -10,7 +10,6 @@ from oncoforge.phantom.canvas import Array, Box, Canvas
 from oncoforge.phantom.texture import Texture
 from oncoforge.phantom.tubes import Tube, tube
 
-
 # Wall, content and gas, by label.
 _MATERIALS = {
     "stomach": ("stomach_wall", "stomach_fluid", "stomach_gas"),

@@ -129,8 +129,8 @@ def _grow_hepatic(rng: np.random.Generator, targets: Array) -> tuple[Tube, ...]:
         np.array([cava, [26.0, 12.0, 86.0], [34.0, 30.0, 74.0], [40.0, 42.0, 58.0]]),
         np.array([cava, [12.0, 10.0, 87.0], [-8.0, 22.0, 80.0], [-28.0, 32.0, 72.0]]),
     ]
-    lines = [tube(t + np.array([[0.0], [2.5], [4.0], [5.0]]) * rng.normal(0, 1, (4, 3)), 1.0).points
-             for t in trunks]  # fmt: skip
+    sway = np.array([[0.0], [2.5], [4.0], [5.0]])
+    lines = [tube(trunk + sway * rng.normal(0.0, 1.0, (4, 3)), 1.0).points for trunk in trunks]
     away = [np.linalg.norm(targets[:, None] - line[None, 2:], axis=2).min(axis=1) for line in lines]
     nearest = np.argmin(np.stack(away), axis=0)
     return tuple(

@@ -23,7 +23,7 @@ from oncoforge.phantom.organs import (
 from oncoforge.phantom.ribs import Cage, draw_cage, paint_cage
 from oncoforge.phantom.spine import Spine, draw_spine, paint_spine
 from oncoforge.phantom.texture import Texture, draw_texture
-from oncoforge.phantom.torso import Torso, draw_torso, paint_torso
+from oncoforge.phantom.torso import Torso, cut_ends, draw_torso, paint_torso
 from oncoforge.phantom.vessels import (
     Vessels,
     draw_vessels,
@@ -73,6 +73,7 @@ class Patient:
         paint_pancreas(canvas, self.pancreas, self.lobules)
         paint_gut(canvas, self.gut, self.lumps, self.lobules)
         paint_mesentery(canvas, self.vessels.mesentery)
+        cut_ends(canvas)
 
 
 def draw_patient(rng: np.random.Generator) -> Patient:

@@ -219,3 +219,12 @@ def _paint_wall_planes(
         u, v = (x - centre_x) / half_x, (sunk - centre_y) / half_y
         edge = (np.sqrt(u * u + v * v) - 1.0) * min(half_x, half_y) + 2.6 * wobble
         canvas.paint(box, np.maximum(np.abs(edge) - 1.5 * half, inside), "subcutaneous_fat")
+
+
+def cut_ends(canvas: Canvas) -> None:
+    """Leave air beyond the modelled range, so that no organ ends in the open."""
+    z = canvas.axes[2] / canvas.pose.scale[2]
+    outside = (z < LOWEST_MM) | (z > HIGHEST_MM)
+    canvas.image[:, :, outside] = -1000.0
+    canvas.structures[:, :, outside] = 0
+    canvas.labels[:, :, outside] = 0

@@ -143,8 +143,12 @@ def _portal(
 
 def paint_great_vessels(canvas: Canvas, vessels: Vessels) -> None:
     """Paint aorta and vena cava and hold their place."""
-    groups = (("vein", vessels.veins), ("inferior_vena_cava", vessels.cava),
-              ("artery", vessels.arteries), ("aorta", vessels.aorta))  # fmt: skip
+    groups = (
+        ("vein", vessels.veins),
+        ("inferior_vena_cava", vessels.cava),
+        ("artery", vessels.arteries),
+        ("aorta", vessels.aorta),
+    )
     for structure, shapes in groups:
         for shape in shapes:
             found = canvas.tube(shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
+from numba import njit
 
 from oncoforge.synthesis.base import LesionMask
 from oncoforge.synthesis.scene import Scene
@@ -33,26 +33,59 @@ def push(scene: Scene, mask: LesionMask, strength: float) -> None:
     inside = np.argwhere(mask.inside)
     centre = inside.mean(axis=0) + [s.start for s in mask.box]
     radius = (3 * len(inside) * spacing.prod() / (4 * np.pi)) ** (1 / 3)
-    farthest = REACH * radius
-    reach = farthest / spacing
+    reach = REACH * radius / spacing
     box = scene.clip(np.floor(centre - reach), np.ceil(centre + reach) + 1)
     if box is None:
         return
-    start = np.array([s.start for s in box])
-    organ = scene.organ[box]
-    voxels = np.argwhere(organ)
-    offset = (voxels + start - centre) * spacing
-    distance = np.sqrt((offset**2).sum(axis=1))
-    near = (distance < farthest) & (distance > 0)
-    voxels, offset, distance = voxels[near], offset[near], distance[near]
-    factor = 1.0 - (1.0 - distance / farthest) ** 2 * strength
-    source = offset * factor[:, None] / spacing + centre - start
-    nearest = np.rint(source).astype(int)
-    kept = organ[tuple(nearest.T)]
-    voxels, source, nearest = voxels[kept], source[kept], nearest[kept]
-    target = tuple(voxels.T)
     image, instances = scene.image[box], scene.instances[box]
-    # Both are read whole before either is written.
-    pushed = ndimage.map_coordinates(image, source.T, order=1, mode="nearest")
-    image[target] = pushed
-    instances[target] = instances[tuple(nearest.T)]
+    new_image, new_instances = _magnify(
+        np.ascontiguousarray(image),
+        np.ascontiguousarray(instances),
+        np.ascontiguousarray(scene.organ[box]),
+        centre - [s.start for s in box],
+        spacing,
+        REACH * radius,
+        strength,
+    )
+    image[...] = new_image
+    instances[...] = new_instances
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _magnify(image, instances, organ, centre, spacing, farthest, strength):  # type: ignore[no-untyped-def]
+    """Return image and instances of a box after the push."""
+    new_image, new_instances = image.copy(), instances.copy()
+    nx, ny, nz = image.shape
+    for i in range(nx):
+        for j in range(ny):
+            for k in range(nz):
+                if not organ[i, j, k]:
+                    continue
+                x, y, z = i - centre[0], j - centre[1], k - centre[2]
+                distance = np.sqrt(
+                    (x * spacing[0]) ** 2 + (y * spacing[1]) ** 2 + (z * spacing[2]) ** 2
+                )
+                if distance >= farthest or distance == 0.0:
+                    continue
+                factor = 1.0 - (1.0 - distance / farthest) ** 2 * strength
+                # Between the centre and a voxel of the box, so never outside the box itself.
+                si, sj, sk = centre[0] + factor * x, centre[1] + factor * y, centre[2] + factor * z
+                ni, nj, nk = int(si + 0.5), int(sj + 0.5), int(sk + 0.5)
+                if organ[ni, nj, nk]:
+                    new_image[i, j, k] = _linear(image, si, sj, sk)
+                    new_instances[i, j, k] = instances[ni, nj, nk]
+    return new_image, new_instances
+
+
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+def _linear(image, x, y, z):  # type: ignore[no-untyped-def]
+    """Interpolate an image at a position inside it."""
+    nx, ny, nz = image.shape
+    i, j, k = min(int(x), nx - 1), min(int(y), ny - 1), min(int(z), nz - 1)
+    a, b, c = x - i, y - j, z - k
+    i1, j1, k1 = min(i + 1, nx - 1), min(j + 1, ny - 1), min(k + 1, nz - 1)
+    near = image[i, j, k] * (1 - c) + image[i, j, k1] * c
+    near = near * (1 - b) + (image[i, j1, k] * (1 - c) + image[i, j1, k1] * c) * b
+    far = image[i1, j, k] * (1 - c) + image[i1, j, k1] * c
+    far = far * (1 - b) + (image[i1, j1, k] * (1 - c) + image[i1, j1, k1] * c) * b
+    return near * (1 - a) + far * a

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from oncoforge.errors import InputError
 from oncoforge.synthesis.base import (
@@ -223,7 +223,7 @@ def _boxes(scene: Scene, boxes: dict[int, Box], moved: bool) -> dict[int, Box]:
     """Return the box of every lesion that still has voxels; a push may have moved them."""
     if not moved:
         return boxes
-    found = ndimage.find_objects(scene.instances, max_label=max(boxes, default=0))
+    found = scipy.ndimage.find_objects(scene.instances, max_label=max(boxes, default=0))
     return {i: found[i - 1] for i in boxes if found[i - 1] is not None}
 
 

@@ -12,8 +12,8 @@ import itertools
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 SIGMAS_A = (3, 6, 9, 12, 15)
 SIGMAS_B = (4, 7)
@@ -31,9 +31,9 @@ def _wrap_blur(field: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """Gaussian filter that wraps round at every edge."""
     full = np.exp(-2.0 * (np.pi * sigma * np.fft.fftfreq(TILE)) ** 2).astype(np.float32)
     half = full[: TILE // 2 + 1]
-    spectrum = fft.rfftn(field, workers=1)
+    spectrum = scipy.fft.rfftn(field, workers=1)
     spectrum *= full[:, None, None] * full[None, :, None] * half
-    return fft.irfftn(spectrum, s=field.shape, workers=1)
+    return scipy.fft.irfftn(spectrum, s=field.shape, workers=1)
 
 
 @lru_cache(maxsize=len(TEXTURES))

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import edt
 import numpy as np
+import scipy
 from numba import njit
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from oncoforge.errors import InputError
 from oncoforge.synthesis.appearance.bank import LEVELS, TEXTURES, TILE, tile
@@ -232,8 +231,10 @@ def _extras(
     if paint.rim_hu != 0.0:
         low, high = _RIM_LEVELS
         shell = ((soft >= low) & (soft <= high)).astype(np.float32)
-        change += paint.rim_hu * ndimage.gaussian_filter(shell, _RIM_SIGMA_MM / spacing)
+        change += paint.rim_hu * scipy.ndimage.gaussian_filter(shell, _RIM_SIGMA_MM / spacing)
     if paint.core_hu != 0.0:
+        import edt  # slow to import, and only lesions with a core need it
+
         inside = np.zeros(soft.shape, np.bool_)
         place = tuple(
             slice(m.start - b.start, m.stop - b.start) for m, b in zip(mask.box, box, strict=True)
@@ -241,7 +242,7 @@ def _extras(
         inside[place] = mask.inside
         depth = edt.edt(inside, anisotropy=tuple(spacing), black_border=False, parallel=1)
         core = (depth > (1.0 - paint.core_part) * depth.max()).astype(np.float32)
-        change += paint.core_hu * ndimage.gaussian_filter(core, _CORE_EDGE_MM / spacing)
+        change += paint.core_hu * scipy.ndimage.gaussian_filter(core, _CORE_EDGE_MM / spacing)
     return change
 
 
@@ -250,6 +251,6 @@ def _smooth_inside(
 ) -> NDArray[np.float32]:
     """Smooth an image over the organ alone, so that what lies outside does not bleed in."""
     sigma = 2.0 / np.asarray(spacing)
-    weight = ndimage.gaussian_filter(organ.astype(np.float32), sigma)
-    total = ndimage.gaussian_filter(np.where(organ, image, np.float32(0)), sigma)
+    weight = scipy.ndimage.gaussian_filter(organ.astype(np.float32), sigma)
+    total = scipy.ndimage.gaussian_filter(np.where(organ, image, np.float32(0)), sigma)
     return total / np.maximum(weight, np.float32(1e-3))

@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 MODES = ("none", "planes", "volume")
 PLANES = ((0, 1), (1, 2), (0, 2))
@@ -27,7 +27,9 @@ _TABLE = 17
 def _dense_spline(points: int) -> NDArray[np.float64]:
     """Return the weights of each control point at `_DENSE` even positions along a line."""
     at = np.linspace(0, points - 1, _DENSE)[None]
-    rows = [ndimage.map_coordinates(row, at, order=3, mode="mirror") for row in np.eye(points)]
+    rows = [
+        scipy.ndimage.map_coordinates(row, at, order=3, mode="mirror") for row in np.eye(points)
+    ]
     return np.stack(rows, axis=1)
 
 

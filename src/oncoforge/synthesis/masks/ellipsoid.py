@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from oncoforge.errors import InputError, UnknownNameError
 from oncoforge.synthesis.base import LesionMask, LesionPlan
@@ -68,6 +67,10 @@ class Ellipsoid:
 
     def axes(self) -> NDArray[np.float64]:
         """Return the rotation matrix whose rows are the ellipsoid's axes."""
+        if self.quaternion == _UPRIGHT:
+            return np.eye(3)
+        from scipy.spatial.transform import Rotation  # slow to import, and rarely needed
+
         return np.ascontiguousarray(Rotation.from_quat(self.quaternion).as_matrix().T)
 
     def voxels(

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import edt
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from oncoforge.errors import UnknownNameError
 from oncoforge.synthesis.scene import Scene
@@ -136,6 +135,8 @@ class Places:
         coarse = self.scene.organ[:: step[0], :: step[1], :: step[2]]
         if not coarse.any():
             step, coarse = [1, 1, 1], self.scene.organ
+        import edt  # slow to import, and only some presets need it
+
         pitch = [n * s for n, s in zip(step, self.scene.spacing, strict=True)]
         distance = edt.edt(
             np.ascontiguousarray(coarse), anisotropy=pitch, black_border=True, parallel=1
@@ -166,7 +167,7 @@ class Places:
         box = scene.clip(np.floor(centre - reach), np.ceil(centre + reach) + 1)
         if box is None:
             return 0.0
-        smooth = ndimage.gaussian_filter(scene.image[box], 1.0 / spacing)
+        smooth = scipy.ndimage.gaussian_filter(scene.image[box], 1.0 / spacing)
         axes = [
             ((np.arange(s.start, s.stop) - c) * h) ** 2
             for s, c, h in zip(box, centre, spacing, strict=True)
