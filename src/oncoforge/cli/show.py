@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -30,17 +31,12 @@ def outcome(result: Outcome, as_json: bool) -> None:
         click.echo(json.dumps(result.summary(), indent=2))
         return
     record = result.record
-    table = Table(title=f"{len(record['lesions'])} lesions in the {record['organ']}")
-    for name in (
-        "id",
-        "kind",
-        "diameter mm",
-        "volume mm3",
-        "mean HU",
-        "contrast HU",
-        "centre RAS mm",
-    ):
-        table.add_column(name, justify="left" if name == "kind" else "right")
+    table = Table(
+        title=f"{len(record['lesions'])} lesions in the {record['organ'].replace('_', ' ')}",
+        box=box.SIMPLE,
+    )
+    for name in ("id", "kind", "mm", "mm3", "mean HU", "contrast HU", "centre (RAS mm)"):
+        table.add_column(name, justify="left" if name == "kind" else "right", no_wrap=True)
     for row in record["lesions"]:
         contrast = row["contrast_hu"]
         table.add_row(

@@ -16,14 +16,16 @@ from oncoforge.errors import InputError, UnknownNameError
 from oncoforge.synthesis.base import Recipe, Synthesis
 from oncoforge.synthesis.handcrafted import METHOD as HANDCRAFTED
 from oncoforge.synthesis.handcrafted import Handcrafted
-from oncoforge.synthesis.scene import Vector
+from oncoforge.synthesis.scene import Vector, make_scene
 from oncoforge.synthesis.synthesizer import Synthesizer
 
 METHODS: Mapping[str, Callable[..., Synthesizer]] = MappingProxyType({HANDCRAFTED: Handcrafted})
 """Synthesizers by the name that recipes and the command line use."""
 
 AIRY_HU = -300.0
-"""An organ below this is mostly air: lesions there are brighter than it, not darker."""
+"""Below this there is air."""
+
+_AIRY_PART = 0.05
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -104,9 +106,10 @@ def synthesize(
     if method not in METHODS:
         raise UnknownNameError("method", method, METHODS)
     record = anatomy.organ(organ)
-    if record.hu[1] < AIRY_HU and record.tumor_hu is not None:
-        settings.setdefault("fill_hu", tuple(float(hu) for hu in record.tumor_hu))
     mask = _parenchyma(case, record)
+    if record.tumor_hu is not None and _holds_air(case, mask):
+        # Lesions of lung and bowel are denser than what is there: filled, not darkened.
+        settings.setdefault("fill_hu", tuple(float(hu) for hu in record.tumor_hu))
     if at:
         settings["at_mm"] = tuple(_at(case, mask, record.name, point) for point in at)
     synth = METHODS[method](size=size, **settings)
@@ -154,6 +157,12 @@ def _parenchyma(case: Case, record: anatomy.Organ) -> NDArray[np.bool_]:
             f"{', '.join(able)}."
         )
     return case.parenchyma(record.name)
+
+
+def _holds_air(case: Case, mask: NDArray[np.bool_]) -> bool:
+    """Tell whether a noticeable part of an organ is air."""
+    values = make_scene(case.image, mask, case.spacing).organ_sample()
+    return bool((values < AIRY_HU).mean() > _AIRY_PART)
 
 
 def _at(case: Case, mask: NDArray[np.bool_], organ: str, point: Vector) -> Vector:

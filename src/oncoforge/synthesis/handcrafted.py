@@ -50,6 +50,7 @@ class Settings:
     core_hu: Range = (-40.0, -15.0)
     core_part: Range = (0.3, 0.6)
     fill_hu: Range | None = None
+    floor_hu: float | None = None
     mass_effect: Range | None = None
 
 
@@ -63,10 +64,11 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             margin=0.7,
             avoid_vessels=True,
             min_distance_mm=3.0,
-            min_inside=0.6,
+            min_inside=0.5,
             per_lesion=True,
             rim=0.3,
             core=0.3,
+            floor_hu=0.0,
             mass_effect=(0.0, 0.3),
         ),
     }

@@ -28,6 +28,12 @@ _RIM_LEVELS = (0.4, 0.7)
 
 _RIM_SIGMA_MM = 0.8
 _CORE_EDGE_MM = 1.5
+_GRAIN_HU = 40.0
+"""Differences from the smoothed scan up to this count as noise, beyond it as structure."""
+
+_FAINTEST_HU = 10.0
+"""Change of the mean that a lesion keeps in an organ darker than its floor."""
+
 _FILL_MOTTLE_HU = 40.0
 """Contrast between the darkest and brightest texture of a lesion that is filled to a wanted HU."""
 
@@ -86,6 +92,9 @@ class Textured:
         Probability of a necrotic core, range of its HU change, and range of its size.
     fill_hu
         Range of HU to fill lesions to (nodules in the lung); None adds contrast.
+    floor_hu
+        Least mean HU of a darker lesion: contrast and core weaken where the organ is too dark for
+        them, as in an unenhanced scan; None lets lesions grow as dark as they come, as published.
     """
 
     contrast_hu: Range = (-145.0, -65.0)
@@ -98,6 +107,7 @@ class Textured:
     core_hu: Range = (-40.0, -15.0)
     core_part: Range = (0.3, 0.6)
     fill_hu: Range | None = None
+    floor_hu: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("hyperdense", "rim", "core"):
@@ -118,6 +128,10 @@ class Textured:
         drawn = [self._draw_one(rng) if self.per_lesion else dict(shared) for _ in plans]
         for one in drawn:
             self._draw_extras(one, rng)
+        if self.floor_hu is not None and not scene.is_empty:
+            organ_hu = float(np.median(scene.organ_sample()))
+            for one in drawn:
+                _keep_above(one, organ_hu, self.floor_hu)
         return [dict(vars(Paint(**one))) for one in drawn]
 
     def _draw_one(self, rng: np.random.Generator) -> Plain:
@@ -160,10 +174,23 @@ class Textured:
         else:
             textured = _texture(scene, box, paint, soft, -0.5, _FILL_MOTTLE_HU)
             around = _smooth_inside(image, organ, scene.spacing)
-            textured += soft * (paint.fill_hu - around)
+            # The scan's noise stays, but no vessel, wall or gas shows through.
+            grain = np.clip(image - around, -_GRAIN_HU, _GRAIN_HU)
+            textured += soft * (paint.fill_hu + grain - image)
         if change is not None:
             textured += change
         np.add(image, textured, out=image, where=organ)
+
+
+def _keep_above(one: Plain, organ_hu: float, floor_hu: float) -> None:
+    """Weaken a darker lesion so that its mean, and its core's, stay above a floor."""
+    if one["contrast_hu"] < 0:
+        # The texture averages one half, so the mean changes by half of the contrast.
+        darkest = -2.0 * max(organ_hu - floor_hu, _FAINTEST_HU)
+        one["contrast_hu"] = max(one["contrast_hu"], darkest)
+    mean_hu = organ_hu + one["contrast_hu"] / 2
+    if one.get("core_hu", 0.0) < 0:
+        one["core_hu"] = max(one["core_hu"], min(floor_hu - mean_hu, 0.0))
 
 
 def _texture(

@@ -133,7 +133,8 @@ class Ellipsoids:
     place, margin, avoid_vessels, min_distance_mm
         See `location.Places`.
     min_inside
-        Least part of the shape that must lie inside the organ; lesions below it are left out.
+        Least part of the shape that must lie inside the organ; lesions below it are left out,
+        unless count or positions are asked for.
     """
 
     size: str = sizes.MIX
@@ -169,7 +170,14 @@ class Ellipsoids:
         """Draw the lesions of one scan (see `base.MaskModel`)."""
         if scene.is_empty:
             return [], ["The organ mask is empty, so there is no place for a lesion."]
-        places = Places(scene, self.place, self.margin, self.avoid_vessels, self.min_distance_mm)
+        places = Places(
+            scene,
+            self.place,
+            self.margin,
+            self.avoid_vessels,
+            self.min_distance_mm,
+            self.min_inside,
+        )
         plans: list[LesionPlan] = []
         skipped: list[str] = []
         placed: list[Placed] = []
@@ -239,7 +247,8 @@ class Ellipsoids:
             elastic=self.elastic,
             sigma_mm=sigma if self.elastic != "none" else 0.0,
             seed=int(rng.integers(2**31)),
-            min_inside=self.min_inside,
+            # Whoever asks for so many lesions gets them, clipped by a thin organ if need be.
+            min_inside=0.0 if self.count or self.at_mm else self.min_inside,
         )
         return self._to_diameter(shape, spacing)
 

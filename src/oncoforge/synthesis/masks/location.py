@@ -51,6 +51,8 @@ class Places:
         Prefer centres without vessels within the lesion's radius.
     min_distance_mm
         Least gap between the surfaces of two lesions; None lets them overlap.
+    min_inside
+        Prefer centres where at least this part of the lesion's sphere lies in the organ.
     """
 
     scene: Scene
@@ -58,6 +60,7 @@ class Places:
     margin: float = 0.5
     avoid_vessels: bool = False
     min_distance_mm: float | None = None
+    min_inside: float = 0.0
 
     def __post_init__(self) -> None:
         if self.place not in PLACES:
@@ -78,16 +81,16 @@ class Places:
             Source of randomness.
         """
         propose = self._in_band if self.place == "band" else self._inside
-        free = self.min_distance_mm is None and not self.avoid_vessels
+        easy = self.min_distance_mm is None and not self.avoid_vessels and self.min_inside == 0
         best, least = None, np.inf
-        for _ in range(1 if free else _CANDIDATES):
+        for _ in range(1 if easy else _CANDIDATES):
             centre = self.scene.to_mm(propose(radius_mm, rng))
             if not self._is_clear(centre, radius_mm, placed):
                 continue
-            vessel = self._vessel_fraction(centre, radius_mm) if self.avoid_vessels else 0.0
-            if vessel < least:
-                best, least = centre, vessel
-            if vessel == 0.0:
+            harm = self._harm(centre, radius_mm)
+            if harm < least:
+                best, least = centre, harm
+            if harm == 0.0:
                 break
         return best
 
@@ -154,25 +157,32 @@ class Places:
         spread = 1.4826 * np.median(np.abs(values - middle))
         return float(middle + max(25.0, 2.0 * spread))
 
-    def _vessel_fraction(self, centre_mm: NDArray[np.float64], radius_mm: float) -> float:
-        """Return the part of the lesion's sphere that is vessel: brighter than the organ.
+    def _harm(self, centre_mm: NDArray[np.float64], radius_mm: float) -> float:
+        """Return how bad a place is for a sphere: 0 is perfect.
 
-        After Hu et al. 2023 (vessel where the smoothed CT exceeds the organ's mean by b); here b is
+        It is the part of the sphere that is vessel, plus what it lacks of lying in the organ.
+        Vessels are after Hu et al. 2023 (the smoothed CT exceeds the organ's mean by b); here b is
         twice the robust spread, at least 25 HU, of the organ's own values.
         """
+        if not self.avoid_vessels and self.min_inside == 0:
+            return 0.0
         scene = self.scene
         spacing = np.asarray(scene.spacing)
         centre = scene.to_voxel(centre_mm)
         reach = radius_mm / spacing
         box = scene.clip(np.floor(centre - reach), np.ceil(centre + reach) + 1)
         if box is None:
-            return 0.0
-        smooth = scipy.ndimage.gaussian_filter(scene.image[box], 1.0 / spacing)
+            return 1.0
         axes = [
             ((np.arange(s.start, s.stop) - c) * h) ** 2
             for s, c, h in zip(box, centre, spacing, strict=True)
         ]
         x, y, z = np.ix_(*axes)
         ball = (x + y + z <= radius_mm**2) & scene.organ[box]
-        vessel = (smooth > self._vessel_hu) & ball
-        return float(vessel.sum() / max(ball.sum(), 1))
+        inside = ball.sum() * spacing.prod() / (4 / 3 * np.pi * radius_mm**3)
+        # Deformation and rotation move a lesion's edge: ask for a little more than is needed.
+        harm = max(min(1.2 * self.min_inside, 0.95) - inside, 0.0)
+        if self.avoid_vessels:
+            smooth = scipy.ndimage.gaussian_filter(scene.image[box], 1.0 / spacing)
+            harm += float((smooth[ball] > self._vessel_hu).sum() / max(ball.sum(), 1))
+        return harm
