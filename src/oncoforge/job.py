@@ -181,7 +181,10 @@ def forge_case(
     _check_style(label_style)
 
     def make(case: Case) -> SynthesizedCase:
-        return synthesize(case, organ, method, size, seed, at=at, in_place=True, **settings)
+        force = bool(origin.options.get("force"))
+        return synthesize(
+            case, organ, method, size, seed, at=at, in_place=True, force=force, **settings
+        )
 
     return _run(origin, Path(out), organ, make, seed, label_style, overwrite, step)
 
@@ -313,6 +316,7 @@ def _view(
             + " x ".join(f"{s:g}" for s in made.spacing)
             + " mm",
             "Label style": record["label_style"],
+            "Again": f"oncoforge synth --replay {RECORD} --out FOLDER",
             "oncoforge": __version__,
         },
     )

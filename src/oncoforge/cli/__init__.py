@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from oncoforge.errors import OncoforgeError
+from oncoforge.errors import OncoforgeError, UnknownNameError
 from oncoforge.version import __version__
 
 _COMMANDS = {
@@ -34,6 +34,14 @@ class _Commands(click.Group):
             return None
         command: click.Command = import_module(f"oncoforge.cli.{name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command, or name the nearest one."""
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            raise UnknownNameError("command", args[0], _COMMANDS)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -135,6 +135,12 @@ def gather(
     preset: str, count: int | None, diameter: float | None, settings: tuple[tuple[str, Any], ...]
 ) -> dict[str, Any]:
     """Return the method's settings as its constructor takes them."""
+    parameters = click.get_current_context().command.params
+    own = {name: p.opts[-1] for p in parameters if p.name != "settings" for name in [p.name or ""]}
+    own |= {"diameter_mm": "--diameter", "at_mm": "--at"}
+    for name, _ in settings:
+        if name in own:
+            raise click.UsageError(f"{name} is an option of its own: use {own[name]}.")
     given: dict[str, Any] = {"preset": preset, **dict(settings)}
     if count is not None:
         given["count"] = count

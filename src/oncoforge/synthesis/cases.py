@@ -71,6 +71,7 @@ def synthesize(
     *,
     at: Sequence[Vector] = (),
     in_place: bool = False,
+    force: bool = False,
     **settings: Any,
 ) -> SynthesizedCase:
     """Put synthetic tumours into an organ of a case.
@@ -93,6 +94,8 @@ def synthesize(
         Centres (x, y, z) that the first lesions must have, RAS mm of the world.
     in_place
         Change the case's own arrays: saves a copy of a large volume.
+    force
+        Skip the check that the organ's values are HU.
     **settings
         Further settings of the method, such as ``count=3`` or ``diameter_mm=12``.
 
@@ -114,7 +117,8 @@ def synthesize(
         settings["at_mm"] = tuple(_at(case, mask, record.name, point) for point in at)
     synth = METHODS[method](size=size, **settings)
     rng = np.random.default_rng(seed)
-    result = synth(case.image, mask, case.spacing, rng, out=case.image if in_place else None)
+    out = case.image if in_place else None
+    result = synth(case.image, mask, case.spacing, rng, out=out, force=force)
     return _labelled(case, record, result, in_place)
 
 

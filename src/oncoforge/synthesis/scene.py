@@ -114,20 +114,21 @@ def make_scene(
         Voxel size, mm.
     share
         Part of the organ that is in view (see `Scene`).
-
-    Raises
-    ------
-    InputError
-        If the organ's values are not HU.
     """
     box = bounding_box(organ) or (slice(0, 0),) * 3
-    scene = Scene(image[box], organ[box], spacing, box, share)
-    if not scene.is_empty:
-        values = scene.organ_sample()
-        spread = float(np.ptp(values))
-        if not np.isfinite(spread) or (spread < _HU_SPREAD and np.abs(values).max() <= _HU_SPREAD):
-            raise InputError(
-                f"The organ's values run from {values.min():g} to {values.max():g}, which are not "
-                "HU; give the CT before any scaling to [0, 1]."
-            )
-    return scene
+    return Scene(image[box], organ[box], spacing, box, share)
+
+
+def check_hu(scene: Scene) -> None:
+    """Raise `InputError` if the organ's values cannot be HU, such as a CT scaled to [0, 1]."""
+    if scene.is_empty:
+        return
+    values = scene.organ_sample()
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite(high - low):
+        raise InputError("The organ holds NaN or infinite values; give a CT in HU.")
+    if high - low < _HU_SPREAD and max(abs(low), abs(high)) <= _HU_SPREAD:
+        raise InputError(
+            f"The organ's values run from {low:g} to {high:g}, which are not HU; "
+            "give the CT before any scaling to [0, 1]."
+        )

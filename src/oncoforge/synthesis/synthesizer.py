@@ -22,7 +22,7 @@ from oncoforge.synthesis.base import (
 )
 from oncoforge.synthesis.mass_effect import push
 from oncoforge.synthesis.measure import lesion_sums
-from oncoforge.synthesis.scene import Box, Scene, Vector, make_scene
+from oncoforge.synthesis.scene import Box, Scene, Vector, check_hu, make_scene
 
 _STREAM = 145
 """Tells our streams from others seeded by the same numbers. Any constant would do: with this one
@@ -66,6 +66,7 @@ class Synthesizer:
         *,
         out: NDArray[np.float32] | None = None,
         share: float = 1.0,
+        force: bool = False,
     ) -> Synthesis:
         """Draw a recipe and apply it.
 
@@ -84,6 +85,8 @@ class Synthesizer:
             copy.
         share
             Part of the organ that is in view, 0 to 1 (see `Scene`).
+        force
+            Skip the check that the organ's values are HU.
 
         Raises
         ------
@@ -91,6 +94,8 @@ class Synthesizer:
             If the arrays do not fit together or their values are not HU.
         """
         image, scene = _enter(image, organ, spacing, out, share)
+        if not force:
+            check_hu(scene)
         return self._apply(image, scene, self._draw(scene, rng))
 
     def draw(
@@ -104,7 +109,9 @@ class Synthesizer:
     ) -> Recipe:
         """Draw a recipe; nothing is changed. Parameters as for a call."""
         image, organ, voxel = _check(image, organ, spacing)
-        return self._draw(make_scene(image, organ, voxel, share), rng)
+        scene = make_scene(image, organ, voxel, share)
+        check_hu(scene)
+        return self._draw(scene, rng)
 
     def apply(
         self,

@@ -160,6 +160,11 @@ class Ellipsoids:
             raise InputError(f"count is {self.count}; ask for at least one lesion.")
         if self.diameter_mm is not None and not 0 < self.diameter_mm < 500:
             raise InputError(f"diameter is {self.diameter_mm:g} mm; give one between 0 and 500 mm.")
+        if self.margin < 0 or (self.min_distance_mm or 0) < 0 or not 0 <= self.min_inside <= 1:
+            raise InputError(
+                f"margin ({self.margin:g}) and min_distance_mm ({self.min_distance_mm}) are not "
+                f"negative, and min_inside ({self.min_inside:g}) is from 0 to 1."
+            )
         if self.count is not None and self.count < len(self.at_mm):
             raise InputError(
                 f"count is {self.count} but {len(self.at_mm)} positions were given; "
