@@ -18,7 +18,7 @@ class GridMismatchError(InputError):
     """An image and a label map that do not share one grid."""
 
 
-class UnknownNameError(OncoforgeError):
+class UnknownNameError(InputError):
     """A name that is in none of our tables.
 
     Parameters

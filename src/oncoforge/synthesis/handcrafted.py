@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from math import isfinite
-from numbers import Real
-from types import MappingProxyType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from types import MappingProxyType
+from typing import Any
 
 from oncoforge.errors import InputError, UnknownNameError
 from oncoforge.synthesis.appearance.texture import Range, Textured
+from oncoforge.synthesis.fields import check_fields, plain
 from oncoforge.synthesis.masks.ellipsoid import Ellipsoids
 from oncoforge.synthesis.masks.sizes import MIX
 from oncoforge.synthesis.scene import Vector
@@ -78,36 +77,6 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
 """``published``: the released generator's distributions. ``realistic``: its paper's effects too."""
 
 
-def _check_types(changes: Mapping[str, Any]) -> None:
-    """Raise if a setting does not exist, or is of another type than the field of `Settings`."""
-    hints = get_type_hints(Settings)
-    for name, value in changes.items():
-        if name not in hints:
-            raise UnknownNameError("setting", name, hints)
-        if not _fits(value, hints[name]):
-            meant = str(Settings.__annotations__[name]).replace(" | None", ", or None for none")
-            meant = meant.replace("Range", "a range such as (1, 2)")
-            raise InputError(f"Setting {name} is of type {meant}, and {value!r} is not.")
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Tell whether a value is of the type of an annotation; a whole number is a float too."""
-    parts = get_args(hint)
-    if get_origin(hint) is UnionType:
-        return any(_fits(value, part) for part in parts)
-    if get_origin(hint) is tuple:
-        if not isinstance(value, tuple | list):
-            return False
-        if parts[-1] is ...:
-            return all(_fits(item, parts[0]) for item in value)
-        return len(value) == len(parts) and all(map(_fits, value, parts))
-    if hint is float:
-        return type(value) is not bool and isinstance(value, Real) and isfinite(value)
-    if hint is int:
-        return type(value) is not bool and isinstance(value, int)
-    return isinstance(value, hint)
-
-
 class Handcrafted(Synthesizer):
     """Hand-crafted tumours.
 
@@ -144,7 +113,8 @@ class Handcrafted(Synthesizer):
     def __init__(self, size: str = MIX, *, preset: str = "published", **changes: Any) -> None:
         if preset not in PRESETS:
             raise UnknownNameError("preset", preset, PRESETS)
-        _check_types({"size": size, **changes})
+        changes = {name: plain(value) for name, value in changes.items()}
+        check_fields(Settings, {"size": size, **changes}, "setting")
         settings = replace(PRESETS[preset], size=size, **changes)
         if settings.mass_effect is not None and not (
             0 <= settings.mass_effect[0] <= settings.mass_effect[1] < 1

@@ -17,8 +17,9 @@ def push(scene: Scene, mask: LesionMask, strength: float) -> None:
 
     A voxel at distance d from the centre takes its value from distance
     ``d (1 - (1 - d / d_max)^2 strength)`` in the same direction; beyond ``d_max`` = 1.3 radii, and
-    wherever that source is not in the organ, nothing changes. HU are interpolated linearly, lesion
-    ids by the nearest voxel.
+    wherever that source is not in the organ, nothing changes. HU are interpolated linearly (by the
+    nearest voxel at the organ's surface, so that nothing from beyond it comes in), lesion ids by
+    the nearest voxel.
 
     Parameters
     ----------
@@ -72,9 +73,25 @@ def _magnify(image, instances, organ, centre, spacing, farthest, strength):  # t
                 si, sj, sk = centre[0] + factor * x, centre[1] + factor * y, centre[2] + factor * z
                 ni, nj, nk = int(si + 0.5), int(sj + 0.5), int(sk + 0.5)
                 if organ[ni, nj, nk]:
-                    new_image[i, j, k] = _linear(image, si, sj, sk)
+                    if _surrounded(organ, si, sj, sk):
+                        new_image[i, j, k] = _linear(image, si, sj, sk)
+                    else:
+                        new_image[i, j, k] = image[ni, nj, nk]
                     new_instances[i, j, k] = instances[ni, nj, nk]
     return new_image, new_instances
+
+
+@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+def _surrounded(organ, x, y, z):  # type: ignore[no-untyped-def]
+    """Tell whether all eight voxels about a position are organ."""
+    nx, ny, nz = organ.shape
+    i, j, k = int(x), int(y), int(z)
+    for di in range(2):
+        for dj in range(2):
+            for dk in range(2):
+                if not organ[min(i + di, nx - 1), min(j + dj, ny - 1), min(k + dk, nz - 1)]:
+                    return False
+    return True
 
 
 @njit(inline="always", cache=True, nogil=True, error_model="numpy")

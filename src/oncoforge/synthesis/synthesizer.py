@@ -20,9 +20,10 @@ from oncoforge.synthesis.base import (
     Recipe,
     Synthesis,
 )
+from oncoforge.synthesis.fields import check_fields
 from oncoforge.synthesis.mass_effect import push
 from oncoforge.synthesis.measure import lesion_sums
-from oncoforge.synthesis.scene import Box, Scene, Vector, check_hu, make_scene
+from oncoforge.synthesis.scene import Box, Scene, Vector, bounding_box, check_hu, make_scene
 
 _STREAM = 145
 """Tells our streams from others seeded by the same numbers. Any constant would do: with this one
@@ -30,6 +31,11 @@ the medians over seeds 0 to 19 lie near those of 100 seeds, so twenty are a fair
 
 _SURROUND_MM = 5.0
 """Contrast is measured against the organ within this distance of the lesion's box."""
+
+
+@dataclass(frozen=True)
+class _Push:
+    push: float
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,10 @@ class Synthesizer:
     ) -> Recipe:
         """Draw a recipe; nothing is changed. Parameters as for a call."""
         image, organ, voxel = _check(image, organ, spacing)
-        scene = make_scene(image, organ, voxel, share)
+        box = bounding_box(organ) or (slice(0, 0),) * 3
+        # The organ's box alone, as float32 like in a call: a large scan is not copied.
+        part = image[box].astype(np.float32, copy=False)
+        scene = Scene(part, organ[box], voxel, box, share)
         check_hu(scene)
         return self._draw(scene, rng)
 
@@ -166,6 +175,9 @@ class Synthesizer:
                 continue
             look = dict(plan.appearance)
             strength = look.pop("push", 0.0)
+            check_fields(_Push, {"push": strength}, "appearance parameter")
+            if not 0 <= strength < 1:
+                raise InputError(f"push is from 0 to below 1, not {strength:g}.")
             if strength:
                 push(scene, mask, strength)
                 moved = True
@@ -173,7 +185,8 @@ class Synthesizer:
             ident = len(kinds) + 1
             kinds[ident], boxes[ident] = plan.kind, mask.box
             scene.instances[mask.box][mask.inside] = ident
-        boxes = _boxes(scene, boxes, moved)
+        if moved:
+            kinds, boxes = _renumber(scene, kinds, skipped)
         tumor = np.zeros(image.shape, np.bool_)
         for box in boxes.values():
             tumor[scene.box][box] |= scene.instances[box] != 0
@@ -226,12 +239,24 @@ def _enter(
     return out, make_scene(out, organ, voxel, share)
 
 
-def _boxes(scene: Scene, boxes: dict[int, Box], moved: bool) -> dict[int, Box]:
-    """Return the box of every lesion that still has voxels; a push may have moved them."""
-    if not moved:
-        return boxes
-    found = scipy.ndimage.find_objects(scene.instances, max_label=max(boxes, default=0))
-    return {i: found[i - 1] for i in boxes if found[i - 1] is not None}
+def _renumber(
+    scene: Scene, kinds: dict[int, str], skipped: list[str]
+) -> tuple[dict[int, str], dict[int, Box]]:
+    """Find lesions again after pushes moved them; ids close up over those pushed to nothing."""
+    found = scipy.ndimage.find_objects(scene.instances, max_label=max(kinds, default=0))
+    numbers = np.zeros(max(kinds, default=0) + 1, np.uint16)
+    new_kinds: dict[int, str] = {}
+    boxes: dict[int, Box] = {}
+    for old, kind in kinds.items():
+        if found[old - 1] is None:
+            skipped.append(f"A {kind} lesion was left out: later ones pushed it away.")
+            continue
+        numbers[old] = len(boxes) + 1
+        new_kinds[len(boxes) + 1] = kind
+        boxes[len(boxes) + 1] = found[old - 1]
+    if len(boxes) < len(kinds):
+        scene.instances[...] = numbers[scene.instances]
+    return new_kinds, boxes
 
 
 def _measure(scene: Scene, ident: int, kind: str, box: Box) -> Lesion:

@@ -19,6 +19,7 @@ from oncoforge.errors import InputError
 from oncoforge.synthesis.appearance.bank import LEVELS, TEXTURES, TILE, tile
 from oncoforge.synthesis.appearance.blur import soften
 from oncoforge.synthesis.base import LesionMask, LesionPlan, Plain
+from oncoforge.synthesis.fields import build
 from oncoforge.synthesis.scene import Box, Scene, Vector
 
 Range = tuple[float, float]
@@ -28,6 +29,8 @@ _RIM_LEVELS = (0.4, 0.7)
 
 _RIM_SIGMA_MM = 0.8
 _CORE_EDGE_MM = 1.5
+_WIDEST_MM = 50.0
+
 _GRAIN_HU = 40.0
 """Differences from the smoothed scan up to this count as noise, beyond it as structure."""
 
@@ -70,6 +73,15 @@ class Paint:
     core_hu: float = 0.0
     core_part: float = 0.0
     fill_hu: float | None = None
+
+    def __post_init__(self) -> None:
+        if tuple(self.texture) not in TEXTURES:
+            raise InputError(f"texture {self.texture} is not one of {TEXTURES}.")
+        if not 0 <= self.edge_mm <= _WIDEST_MM or not 0 <= self.core_part <= 1:
+            raise InputError(
+                f"edge_mm ({self.edge_mm:g}) is from 0 to {_WIDEST_MM:g} mm, and core_part "
+                f"({self.core_part:g}) is from 0 to 1."
+            )
 
 
 @dataclass(frozen=True)
@@ -117,8 +129,10 @@ class Textured:
             limits = getattr(self, name)
             if limits is not None and (len(limits) != 2 or limits[0] > limits[1]):
                 raise InputError(f"{name} is a range (low, high), not {limits}.")
-        if self.edge_mm[0] < 0:
-            raise InputError(f"edge_mm is a width in mm, not {self.edge_mm}.")
+        if self.edge_mm[0] < 0 or self.edge_mm[1] > _WIDEST_MM:
+            raise InputError(f"edge_mm is from 0 to {_WIDEST_MM:g} mm, not {self.edge_mm}.")
+        if self.core_part[0] < 0 or self.core_part[1] > 1:
+            raise InputError(f"core_part is from 0 to 1, not {self.core_part}.")
 
     def draw(
         self, scene: Scene, plans: Sequence[LesionPlan], rng: np.random.Generator
@@ -156,10 +170,7 @@ class Textured:
 
     def paint(self, scene: Scene, mask: LesionMask, parameters: Plain) -> None:
         """Paint one lesion (see `base.AppearanceModel`)."""
-        try:
-            paint = Paint(**parameters)
-        except TypeError as error:
-            raise InputError(f"This recipe does not describe a texture ({error}).") from error
+        paint = build(Paint, parameters, "texture parameter")
         sigma = tuple(paint.edge_mm / s for s in scene.spacing)
         soft, pad = soften(mask.inside, sigma)  # type: ignore[arg-type]
         start = [s.start - p for s, p in zip(mask.box, pad, strict=True)]
@@ -267,7 +278,7 @@ def _extras(
             slice(m.start - b.start, m.stop - b.start) for m, b in zip(mask.box, box, strict=True)
         )
         inside[place] = mask.inside
-        depth = edt.edt(inside, anisotropy=tuple(spacing), black_border=False, parallel=1)
+        depth = edt.edt(inside, anisotropy=tuple(spacing), black_border=True, parallel=1)
         core = (depth > (1.0 - paint.core_part) * depth.max()).astype(np.float32)
         change += paint.core_hu * scipy.ndimage.gaussian_filter(core, _CORE_EDGE_MM / spacing)
     return change

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from oncoforge.errors import InputError, UnknownNameError
 from oncoforge.synthesis.base import LesionMask, LesionPlan
+from oncoforge.synthesis.fields import build
 from oncoforge.synthesis.masks import sizes
 from oncoforge.synthesis.masks.deformation import MODES
 from oncoforge.synthesis.masks.location import Placed, Places
@@ -18,6 +19,9 @@ from oncoforge.synthesis.masks.voxelize import Marked, mark_turned, mark_upright
 from oncoforge.synthesis.scene import Box, Scene, Vector
 
 _UPRIGHT = (0.0, 0.0, 0.0, 1.0)
+
+_MOST = 1000
+_LARGEST_MM = 500.0
 
 _LATTICE_MM = 1.25
 """Up to this voxel size shapes are sampled by nearest voxels, as published at 1 mm; rounding three
@@ -55,8 +59,19 @@ class Ellipsoid:
     min_inside: float = 0.0
 
     def __post_init__(self) -> None:
-        # A recipe that went through JSON has lists here.
-        object.__setattr__(self, "quaternion", tuple(self.quaternion))
+        if self.elastic not in MODES:
+            raise UnknownNameError("elastic mode", self.elastic, MODES)
+        if not all(0 < radius <= _LARGEST_MM for radius in self.radii_mm):
+            raise InputError(
+                f"radii_mm are above 0 and at most {_LARGEST_MM:g} mm, not {self.radii_mm}."
+            )
+        if not 0 <= self.sigma_mm <= _LARGEST_MM or self.seed < 0:
+            raise InputError(
+                f"sigma_mm ({self.sigma_mm:g}) is from 0 to {_LARGEST_MM:g} mm, and seed "
+                f"({self.seed}) is not negative."
+            )
+        if abs(sum(q * q for q in self.quaternion) - 1.0) > 1e-3:
+            raise InputError(f"quaternion {self.quaternion} is not of length 1.")
 
     def reach_vox(self, spacing: Vector) -> NDArray[np.float64]:
         """Return the half-widths, in voxels, of the box that holds the local box (2 radii)."""
@@ -156,10 +171,12 @@ class Ellipsoids:
             raise UnknownNameError("elastic mode", self.elastic, MODES)
         if self.units not in ("mm", "vox"):
             raise UnknownNameError("unit", self.units, ("mm", "vox"))
-        if self.count is not None and self.count < 1:
-            raise InputError(f"count is {self.count}; ask for at least one lesion.")
-        if self.diameter_mm is not None and not 0 < self.diameter_mm < 500:
-            raise InputError(f"diameter is {self.diameter_mm:g} mm; give one between 0 and 500 mm.")
+        if self.count is not None and not 1 <= self.count <= _MOST:
+            raise InputError(f"count is {self.count}; ask for 1 to {_MOST} lesions.")
+        if self.diameter_mm is not None and not 0 < self.diameter_mm < _LARGEST_MM:
+            raise InputError(
+                f"diameter is {self.diameter_mm:g} mm; give one between 0 and {_LARGEST_MM:g} mm."
+            )
         if self.margin < 0 or (self.min_distance_mm or 0) < 0 or not 0 <= self.min_inside <= 1:
             raise InputError(
                 f"margin ({self.margin:g}) and min_distance_mm ({self.min_distance_mm}) are not "
@@ -274,12 +291,7 @@ class Ellipsoids:
     def render(self, scene: Scene, plans: Sequence[LesionPlan]) -> Iterator[LesionMask | str]:
         """Yield each lesion's voxels (see `base.MaskModel`)."""
         for plan in plans:
-            try:
-                shape = Ellipsoid(**plan.mask)
-            except TypeError as error:
-                raise InputError(
-                    f"This recipe does not describe an ellipsoid ({error})."
-                ) from error
+            shape = build(Ellipsoid, plan.mask, "ellipsoid parameter")
             yield self._render_one(scene, plan.kind, shape)
 
     def _render_one(self, scene: Scene, kind: str, shape: Ellipsoid) -> LesionMask | str:

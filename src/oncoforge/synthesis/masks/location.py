@@ -113,8 +113,9 @@ class Places:
             xs = rng.integers(0, nx, _BATCH)
             ys = rng.integers(0, ny, _BATCH)
             for x, y in zip(xs[organ[xs, ys, z]], ys[organ[xs, ys, z]], strict=True):
-                square = organ[max(x - mx, 0) : x + mx + 1, max(y - my, 0) : y + my + 1, z]
-                if square.all():
+                if not (mx <= x < nx - mx and my <= y < ny - my):
+                    continue  # beyond its box there is no organ
+                if organ[x - mx : x + mx + 1, y - my : y + my + 1, z].all():
                     return np.array([x, y, z], float)
         return self._inside(radius_mm, rng)
 
@@ -145,7 +146,8 @@ class Places:
             np.ascontiguousarray(coarse), anisotropy=pitch, black_border=True, parallel=1
         )
         voxels = np.argwhere(coarse)
-        depth = distance[tuple(voxels.T)]
+        # The true surface is at most half a coarse voxel's diagonal nearer than the samples tell.
+        depth = distance[tuple(voxels.T)] - np.float32(np.linalg.norm(pitch) / 2)
         order = np.argsort(depth, kind="stable")
         return depth[order], voxels[order] * np.array(step)
 
