@@ -235,7 +235,9 @@ def forge_again(
                 f"{record} was made from; give the same files, or --force to apply its recipe "
                 "to these."
             )
-        return replay(case, data["organ"], Recipe.from_dict(data["recipe"]), in_place=True)
+        recipe = Recipe.from_dict(data["recipe"])
+        unchecked = force or bool(options.get("force"))
+        return replay(case, data["organ"], recipe, in_place=True, force=unchecked)
 
     style = data["label_style"]
     return _run(origin, Path(out), data["organ"], make, data["seed"], style, overwrite, step)

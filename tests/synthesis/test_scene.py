@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from oncoforge.errors import InputError
-from oncoforge.synthesis.scene import Scene, bounding_box, make_scene
+from oncoforge.synthesis.scene import Scene, bounding_box, check_hu, make_scene
 
 MASKS = hnp.arrays(bool, hnp.array_shapes(min_dims=3, max_dims=3, max_side=7))
 
@@ -63,7 +63,9 @@ def test_clip_keeps_the_indices_that_exist(low, size):
     shape = (5, 6, 7)
     scene = Scene(np.zeros(shape, np.float32), np.ones(shape, bool), (1.0, 1.0, 1.0), ())
     high = [a + n for a, n in zip(low, size, strict=True)]
-    kept = [[i for i in range(a, b) if 0 <= i < n] for a, b, n in zip(low, high, shape, strict=True)]
+    kept = [
+        [i for i in range(a, b) if 0 <= i < n] for a, b, n in zip(low, high, shape, strict=True)
+    ]
     box = scene.clip(low, high)
     if not all(kept):
         assert box is None
@@ -98,16 +100,23 @@ def test_empty_organ_gives_an_empty_scene(scan):
 
 @pytest.mark.parametrize("scale", [1 / 400, 1 / 100])
 def test_an_image_scaled_to_0_1_is_refused(scan, scale):
+    scaled = np.clip(scan.image * np.float32(scale), 0, 1)
     with pytest.raises(InputError, match="not HU"):
-        make_scene(np.clip(scan.image * np.float32(scale), 0, 1), scan.organ, scan.spacing)
+        check_hu(make_scene(scaled, scan.organ, scan.spacing))
 
 
-def test_an_organ_without_numbers_is_refused(scan):
-    with pytest.raises(InputError, match="not HU"):
-        make_scene(np.full_like(scan.image, np.nan), scan.organ, scan.spacing)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_organ_without_numbers_is_refused(scan, value):
+    image = np.where(scan.organ, np.float32(value), scan.image)
+    image[50] = 100
+    with pytest.raises(InputError, match="NaN or infinite"):
+        check_hu(make_scene(image, scan.organ, scan.spacing))
 
 
 @pytest.mark.parametrize("level", [-850, -100, 0, 60, 1500])
 def test_any_tissue_with_the_noise_of_a_ct_is_taken(scan, level):
-    image = scan.image - 100 + np.float32(level)
-    assert not make_scene(image, scan.organ, scan.spacing).is_empty
+    check_hu(make_scene(scan.image - 100 + np.float32(level), scan.organ, scan.spacing))
+
+
+def test_an_empty_organ_has_no_values_to_refuse(scan):
+    check_hu(make_scene(scan.image / 1000, np.zeros_like(scan.organ), scan.spacing))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oncoforge.errors import InputError
+from oncoforge.synthesis.fields import plain
 from oncoforge.synthesis.scene import Box, Scene
 from oncoforge.version import __version__
 
@@ -79,9 +80,9 @@ class Recipe:
             If keys are missing or unknown.
         """
         try:
-            lesions = tuple(LesionPlan(**lesion) for lesion in data["lesions"])
+            lesions = tuple(LesionPlan(**plain(lesion)) for lesion in data["lesions"])
             known = {f.name for f in fields(cls)}
-            rest = {key: value for key, value in data.items() if key != "lesions"}
+            rest = {key: plain(value) for key, value in data.items() if key != "lesions"}
             if unknown := sorted(set(rest) - known):
                 raise TypeError(f"unknown key {unknown[0]!r}")
             rest["skipped"] = tuple(rest.get("skipped", ()))

@@ -123,13 +123,18 @@ def synthesize(
 
 
 def replay(
-    case: Case, organ: str, recipe: Recipe | Mapping[str, Any], *, in_place: bool = False
+    case: Case,
+    organ: str,
+    recipe: Recipe | Mapping[str, Any],
+    *,
+    in_place: bool = False,
+    force: bool = False,
 ) -> SynthesizedCase:
     """Make what a recipe describes, with the method that drew it.
 
     Parameters
     ----------
-    case, organ, in_place
+    case, organ, in_place, force
         As for `synthesize`; the same case gives the same bytes.
     recipe
         A recipe, or its plain data.
@@ -148,7 +153,9 @@ def replay(
     record = anatomy.organ(organ)
     mask = _parenchyma(case, record)
     out = case.image if in_place else None
-    result = METHODS[recipe.method]().apply(case.image, mask, case.spacing, recipe, out=out)
+    result = METHODS[recipe.method]().apply(
+        case.image, mask, case.spacing, recipe, out=out, force=force
+    )
     return _labelled(case, record, result, in_place)
 
 

@@ -56,7 +56,9 @@ def build(kind: type[T], values: Any, what: str) -> T:
 
 
 def plain(value: Any) -> Any:
-    """Return a setting as JSON holds it: NumPy's numbers become Python's, lists become tuples."""
+    """Return data as JSON holds it: NumPy's numbers become Python's, and lists become tuples."""
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     return tuple(map(plain, value)) if isinstance(value, list | tuple) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from oncoforge.compiled import compiled, inlined
 
 from oncoforge.synthesis.base import LesionMask
 from oncoforge.synthesis.scene import Scene
@@ -52,7 +52,7 @@ def push(scene: Scene, mask: LesionMask, strength: float) -> None:
     instances[...] = new_instances
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _magnify(image, instances, organ, centre, spacing, farthest, strength):  # type: ignore[no-untyped-def]
     """Return image and instances of a box after the push."""
     new_image, new_instances = image.copy(), instances.copy()
@@ -81,7 +81,7 @@ def _magnify(image, instances, organ, centre, spacing, farthest, strength):  # t
     return new_image, new_instances
 
 
-@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+@inlined
 def _surrounded(organ, x, y, z):  # type: ignore[no-untyped-def]
     """Tell whether all eight voxels about a position are organ."""
     nx, ny, nz = organ.shape
@@ -94,7 +94,7 @@ def _surrounded(organ, x, y, z):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(inline="always", cache=True, nogil=True, error_model="numpy")
+@inlined
 def _linear(image, x, y, z):  # type: ignore[no-untyped-def]
     """Interpolate an image at a position inside it."""
     nx, ny, nz = image.shape

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from oncoforge.compiled import compiled
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def lesion_sums(image, organ, instances, ident):  # type: ignore[no-untyped-def]
     """Sum a lesion and its surroundings.
 

@@ -24,13 +24,29 @@ def test_the_ten_textures_are_the_published_pairs():
 
 
 def test_statistics_are_the_published_ones(texture):
-    # Measured on the original's recipe in crops of 128 x 112 x 112 mm.
-    values, (sigma_a, sigma_b) = texture
+    # Measured on the original's recipe, in volumes as small as a tile.
+    values, _ = texture
     assert values.shape == (TILE,) * 3
     assert 0.46 < values.mean() < 0.55
-    assert 0.015 < values.std() < 0.10
+    assert 0.015 < values.std() < 0.12
     assert 0.15 < values.min() < 0.45
-    assert 0.60 < values.max() < 0.92
+    assert 0.55 < values.max() < 0.92
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(reason="a tile is stretched to its own extremes, a large volume to rarer ones")
+def test_a_tile_varies_as_much_as_the_originals_large_volume():
+    sigma_a, sigma_b = 15, 4
+    rng = np.random.default_rng(0)
+    shape = (420, 300, 320)
+    smooth = ndimage.gaussian_filter(rng.random(shape, dtype=np.float32), sigma_a)
+    smooth = (smooth - smooth.min()) / np.ptp(smooth)
+    binary = (0.05 + 0.2 * smooth > rng.random(shape, dtype=np.float32)).astype(np.float32)
+    original = ndimage.gaussian_filter(binary, sigma_b)
+    original *= 0.525 / original[original > 0.12].mean(dtype=float)
+    assert tile(sigma_a, sigma_b).std() / LEVELS == pytest.approx(
+        original.std(dtype=float), rel=0.3
+    )
 
 
 def test_coarser_noise_gives_more_contrast_and_more_blur_gives_less():
@@ -52,7 +68,7 @@ def test_grain_is_as_fine_as_the_second_blur(texture):
 
 
 def test_a_tile_repeats_without_a_seam(texture):
-    values, (_, sigma_b) = texture
+    values, _ = texture
     for axis in range(3):
         steps = np.moveaxis(np.roll(values, -1, axis) - values, axis, 0)
         rough = np.sqrt((steps**2).mean(axis=(1, 2)))

@@ -53,7 +53,7 @@ def test_control_points_are_normal_with_the_sigma_asked_for(sigma):
 
 
 def test_volume_field_moves_each_axis_as_much_as_two_planar_passes():
-    corners = [volume_table(2.0, seed)[:: 16, ::16, ::16] for seed in range(60)]
+    corners = [volume_table(2.0, seed)[::16, ::16, ::16] for seed in range(60)]
     assert np.std(corners) == pytest.approx(2.0 * np.sqrt(2), rel=0.1)
 
 

@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from oncoforge.errors import InputError, UnknownNameError
-from oncoforge.synthesis.base import LesionPlan
+from oncoforge.synthesis.base import LesionMask, LesionPlan
 from oncoforge.synthesis.masks.deformation import PLANES, draw_planes, volume_table
 from oncoforge.synthesis.masks.ellipsoid import Ellipsoid, Ellipsoids
 from oncoforge.synthesis.masks.sizes import SIZES
@@ -30,7 +30,7 @@ def open_scene(shape, spacing=ONE_MM):
 
 
 def voxels_of(ellipsoid, spacing=ONE_MM, shape=None):
-    """Render one ellipsoid alone; bool (x, y, z). Without a shape its centre is the middle voxel."""
+    """Render one ellipsoid alone, as bool (x, y, z); without a shape, in the middle."""
     if shape is None:
         half = np.ceil(2.6 * max(ellipsoid.radii_mm) / np.array(spacing)).astype(int)
         shape = tuple(2 * half + 1)
@@ -39,7 +39,7 @@ def voxels_of(ellipsoid, spacing=ONE_MM, shape=None):
     scene = open_scene(shape, spacing)
     (mask,) = Ellipsoids().render(scene, [LesionPlan("any", asdict(ellipsoid))])
     whole = np.zeros(shape, bool)
-    if mask is not None:
+    if isinstance(mask, LesionMask):
         assert mask.inside.any(axis=(1, 2))[[0, -1]].all()  # the box is tight
         whole[mask.box] = mask.inside
     return whole
@@ -269,18 +269,21 @@ def test_lesions_never_share_a_voxel():
 
 def test_a_lesion_that_is_mostly_outside_is_left_out_if_so_wanted():
     scene = open_scene((60, 60, 60))
-    edge = ((0.0, 30.0, 30.0), (30.0, 30.0, 30.0))
-    for least, kept in ((0.0, [True, True]), (0.8, [False, True])):
-        model = Ellipsoids(size="small", at_mm=edge, elastic="none", min_inside=least)
-        plans, _ = model.draw(scene, np.random.default_rng(0))
-        assert [m is not None for m in model.render(scene, plans)] == kept
+    for least, kept in ((0.0, [True, True]), (0.4, [True, True]), (0.7, [False, True])):
+        plans = [
+            LesionPlan("small", asdict(Ellipsoid(at, (8, 8, 8), elastic="none", min_inside=least)))
+            for at in ((0.0, 30.0, 30.0), (30.0, 30.0, 30.0))
+        ]
+        masks = list(Ellipsoids().render(scene, plans))
+        assert [isinstance(m, LesionMask) for m in masks] == kept
+        assert all("left out" in m for m in masks if isinstance(m, str))
 
 
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"count": 0}, "at least one"),
-        ({"count": -3}, "at least one"),
+        ({"count": 0}, "count is 0"),
+        ({"count": -3}, "count is -3"),
         ({"diameter_mm": 0.0}, "between 0 and 500"),
         ({"diameter_mm": -1.0}, "between 0 and 500"),
         ({"diameter_mm": 1e6}, "between 0 and 500"),

@@ -29,7 +29,7 @@ def any_scan(request):
 
 
 def test_band_is_the_central_40_percent_of_the_organs_slices(any_scan):
-    image, organ, spacing = any_scan
+    _, organ, spacing = any_scan
     at = voxels(draws(Places(make_scene(*any_scan)), 8.0, 1500), spacing)
     slices = np.flatnonzero(organ.any(axis=(0, 1)))
     extent = slices[-1] - slices[0]
@@ -39,14 +39,16 @@ def test_band_is_the_central_40_percent_of_the_organs_slices(any_scan):
 
 
 def test_band_lies_2_mm_inside_in_its_plane(any_scan):
-    image, organ, spacing = any_scan
+    _, organ, spacing = any_scan
     at = voxels(draws(Places(make_scene(*any_scan)), 8.0, 1500), spacing)
     reach = [round(2 / s) for s in spacing[:2]]
     square = np.ones((2 * reach[0] + 1, 2 * reach[1] + 1, 1), bool)
-    assert ndimage.binary_erosion(organ, square)[tuple(at.T)].all()
+    # As in the original, the border of the organ's box does not erode.
+    box = ndimage.find_objects(organ.astype(int))[0]
+    eroded = ndimage.binary_erosion(organ[box], square, border_value=1)
+    assert eroded[tuple((at - [s.start for s in box]).T)].all()
 
 
-@pytest.mark.xfail(reason="the box's own border does not erode, and every organ touches it")
 def test_band_lies_2_mm_inside_where_the_organ_has_a_flat_side():
     organ = np.zeros((60, 60, 60), bool)
     organ[10:50, 10:50, 10:50] = True
@@ -63,7 +65,7 @@ def test_every_slice_of_the_band_is_equally_likely(scan):
 
 
 def test_band_is_uniform_over_the_eroded_slice(scan):
-    image, organ, spacing = scan
+    _, organ, spacing = scan
     at = voxels(draws(Places(make_scene(*scan)), 8.0, 4000), spacing)
     eroded = ndimage.binary_erosion(organ, np.ones((5, 5, 1), bool))
     # Where a place ranks within its slice, by each in-plane axis, is uniform if places are.
@@ -81,27 +83,16 @@ def test_a_radius_means_nothing_to_the_band(scan):
     np.testing.assert_array_equal(draws(places, 2.0, 50), draws(places, 90.0, 50))
 
 
-@pytest.mark.parametrize("radius", [12.0, 20.0])
+@pytest.mark.parametrize("radius", [4.0, 12.0, 20.0])
 def test_inside_keeps_the_margin_where_the_organ_is_thick_enough(any_scan, radius):
-    image, organ, spacing = any_scan
+    _, organ, spacing = any_scan
     depth = ndimage.distance_transform_edt(organ, sampling=spacing)
     at = voxels(draws(Places(make_scene(*any_scan), "inside", margin=0.7), radius, 800), spacing)
-    # Depth is known on a grid of 3 mm.
-    assert depth[tuple(at.T)].min() > 0.7 * radius - 3.0
-    assert (depth[tuple(at.T)] < 0.7 * radius).mean() < 0.1
-
-
-@pytest.mark.xfail(reason="depth is measured on a grid of 3 mm, which overrates it")
-def test_inside_keeps_the_margin_exactly(scan):
-    image, organ, spacing = scan
-    depth = ndimage.distance_transform_edt(organ, sampling=spacing)
-    for radius in (4.0, 12.0):
-        at = voxels(draws(Places(make_scene(*scan), "inside"), radius, 800), spacing)
-        assert depth[tuple(at.T)].min() >= 0.5 * radius
+    assert depth[tuple(at.T)].min() >= 0.7 * radius
 
 
 def test_inside_reaches_every_part_of_the_organ(any_scan):
-    image, organ, spacing = any_scan
+    _, organ, spacing = any_scan
     centres = draws(Places(make_scene(*any_scan), "inside", margin=0.0), 4.0, 4000)
     mine = np.argwhere(organ) * spacing
     np.testing.assert_allclose(centres.mean(axis=0), mine.mean(axis=0), atol=2.5)
@@ -176,7 +167,7 @@ def test_vessels_are_avoided(veined, place):
 
 
 def test_an_organ_that_is_all_vessel_still_gets_a_place(veined):
-    (image, organ, spacing), tubes = veined
+    (image, _, spacing), tubes = veined
     places = Places(make_scene(image, tubes, spacing), "inside", avoid_vessels=True)
     at = voxels(draws(places, 4.0, 20), spacing)
     assert tubes[tuple(at.T)].all()

@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
+from oncoforge.compiled import compiled
 from numpy.typing import NDArray
 
 TRUNCATE = 4.0
 """The kernel ends at this many sigma, as scipy.ndimage.gaussian_filter's does."""
 
-_JIT = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @lru_cache(maxsize=256)
@@ -23,7 +22,7 @@ def kernel(sigma: float) -> NDArray[np.float32]:
     return np.ascontiguousarray((whole / whole.sum())[radius:], np.float32)
 
 
-@njit(**_JIT)
+@compiled
 def _spread(mask, k0, k1, k2):  # type: ignore[no-untyped-def]
     """Filter a bool mask; the result is larger by each kernel's radius on both sides."""
     nx, ny, nz = mask.shape

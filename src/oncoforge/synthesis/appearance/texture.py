@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from numba import njit
+from oncoforge.compiled import compiled
 from numpy.typing import NDArray
 
 from oncoforge.errors import InputError
@@ -224,7 +224,7 @@ def _cells(origin: float, spacing: float, n: int) -> tuple[NDArray[np.int64], ND
     return low.astype(np.int64) % TILE, (at - low).astype(np.float32)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _modulate(soft, texture, ix, fx, iy, fy, iz, fz, whole, shift, scale, out):  # type: ignore[no-untyped-def]
     """Write ``(texture + shift) * scale * soft``; `whole` means that no interpolation is needed."""
     n = texture.shape[0]

@@ -1,7 +1,7 @@
 """Where lesions may lie: the published band of slices, or admissible places by distance.
 
-Every search here is bounded. When nothing suits, the best candidate is taken and the compromise is
-written down, or the lesion is given up with the reason.
+Every search here is bounded. When nothing suits, the best of the candidates is taken; only where all
+lie too close to other lesions is there no place.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 
 import numpy as np
 import scipy
@@ -50,7 +51,7 @@ class Places:
     avoid_vessels
         Prefer centres without vessels within the lesion's radius.
     min_distance_mm
-        Least gap between the surfaces of two lesions; None lets them overlap.
+        Least gap between two lesions, each taken as a sphere; None lets them overlap.
     min_inside
         Prefer centres where at least this part of the lesion's sphere lies in the organ.
     """
@@ -106,7 +107,7 @@ class Places:
         """Draw as published, by rejection: exactly uniform over the eroded slice."""
         organ = self.scene.organ
         nx, ny, nz = organ.shape
-        mx, my = (round(_MARGIN_MM / s) for s in self.scene.spacing[:2])
+        mx, my = (ceil(_MARGIN_MM / s - 1e-6) for s in self.scene.spacing[:2])
         for _ in range(_BAND_BATCHES):
             # A slice may hold nothing after erosion (the original crashes there): draw another.
             z = round(rng.uniform(*_BAND) * (nz - 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from oncoforge.compiled import compiled, inlined
 from numpy.typing import NDArray
 
 from oncoforge.synthesis.masks.deformation import (
@@ -16,7 +16,6 @@ from oncoforge.synthesis.masks.deformation import (
     volume_table,
 )
 
-_JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 _NOWHERE = -1
 
 Marked = tuple[NDArray[np.bool_], NDArray[np.int64]]
@@ -70,7 +69,7 @@ def mark_upright(
     return out, _mark_lattice(first, flat, square[2], b1, b2, c0, c2, free, out)
 
 
-@njit(**_JIT)
+@compiled
 def _mark_lattice(first, flat, square, b1, b2, c0, c2, free, out):  # type: ignore[no-untyped-def]
     """Follow the three passes backwards from every free voxel of the local box."""
     found = _nothing(free)
@@ -167,7 +166,7 @@ def mark_turned(
     return out, found
 
 
-@njit(**_JIT)
+@compiled
 def _mark_space(  # type: ignore[no-untyped-def]
     centre, spacing, radii, axes, farthest, in_planes, planes, volume, low, high, free, out
 ):
@@ -210,13 +209,13 @@ def _mark_space(  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(inline="always", **_JIT)
+@inlined
 def _square(radii, q0, q1, q2):  # type: ignore[no-untyped-def]
     """Return the left side of the ellipsoid's equation."""
     return (q0 / radii[0]) ** 2 + (q1 / radii[1]) ** 2 + (q2 / radii[2]) ** 2
 
 
-@njit(inline="always", **_JIT)
+@inlined
 def _cell(position, samples):  # type: ignore[no-untyped-def]
     """Split a table position in [0, 1] into the cell below it and the fraction within."""
     at = min(max(position, 0.0), 1.0) * (samples - 1)
@@ -224,7 +223,7 @@ def _cell(position, samples):  # type: ignore[no-untyped-def]
     return low, at - low
 
 
-@njit(inline="always", **_JIT)
+@inlined
 def _pass(table, u, v):  # type: ignore[no-untyped-def]
     """Interpolate both components of one planar pass at (u, v) in [0, 1]."""
     i, a = _cell(u, table.shape[1])
@@ -234,7 +233,7 @@ def _pass(table, u, v):  # type: ignore[no-untyped-def]
     return near[0] * (1 - a) + far[0] * a, near[1] * (1 - a) + far[1] * a
 
 
-@njit(**_JIT)
+@compiled
 def _through_planes(planes, radii, q0, q1, q2):  # type: ignore[no-untyped-def]
     """Take a position back through the three planar passes; the last one comes first."""
     d0, d2 = _pass(planes[2], (q0 / radii[0] + 2) / 4, (q2 / radii[2] + 2) / 4)
@@ -245,7 +244,7 @@ def _through_planes(planes, radii, q0, q1, q2):  # type: ignore[no-untyped-def]
     return q0 + d0, q1 + d1, q2
 
 
-@njit(**_JIT)
+@compiled
 def _through_volume(volume, radii, q0, q1, q2):  # type: ignore[no-untyped-def]
     """Take a position back through a 3-D field."""
     n = volume.shape[0]
@@ -263,7 +262,7 @@ def _through_volume(volume, radii, q0, q1, q2):  # type: ignore[no-untyped-def]
     return q0 + d0, q1 + d1, q2 + d2
 
 
-@njit(**_JIT)
+@compiled
 def _nothing(free):  # type: ignore[no-untyped-def]
     """Return the bounds of no voxel at all."""
     found = np.zeros(7, np.int64)
@@ -273,7 +272,7 @@ def _nothing(free):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(inline="always", **_JIT)
+@inlined
 def _note(found, i, j, k):  # type: ignore[no-untyped-def]
     """Count a voxel and widen the bounds to it."""
     found[0] += 1

@@ -1,0 +1,462 @@
+"""Make every picture of the documentation, from the phantom alone.
+
+python docs/pictures.py            # all of them, about a minute
+python docs/pictures.py sizes      # one
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import BoundaryNorm, ListedColormap, to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+import oncoforge as of
+from oncoforge import anatomy
+from oncoforge.case import Case
+from oncoforge.job import Origin, forge_case
+from oncoforge.phantom import PHASES
+from oncoforge.reports import panels
+from oncoforge.reports.planes import AXIAL, CORONAL, PLANES, Field, Plane, Section, cut, field
+from oncoforge.synthesis.cases import SynthesizedCase
+from oncoforge.synthesis.masks.sizes import MIX, SIZES
+
+IMAGES = Path(__file__).resolve().parent / "images"
+MOST_BYTES = 400_000
+
+DPI = 120
+SOFT, LUNG, LIVER = (-160.0, 240.0), (-1350.0, 150.0), (-20.0, 220.0)
+SPACING = (1.5, 1.5, 1.5)
+LIVER_CENTRE = (45.0, 15.0, 40.0)
+
+# Dark enough for white letters, and apart for every common kind of colour vision.
+PALETTE = (
+    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#b8a500", "#999999",
+    "#7b4fa3", "#5b8a3c", "#a65a2a", "#3c5a99", "#c44e72", "#2a8f8f", "#8c8c2a", "#6b6b8c",
+    "#b07aa1", "#4c9a6a", "#c98a5a", "#4472c4", "#9c3d54", "#6fa8a8", "#7a6a4f",
+)  # fmt: skip
+
+QUIET = {
+    anatomy.LABELS["body"]: "#3a3a3a",
+    anatomy.LABELS["fat"]: "#57503c",
+    anatomy.LABELS["muscle"]: "#6b3535",
+}
+
+
+class Board:
+    """A dark figure of panels in rows and columns, sizes in inches."""
+
+    def __init__(
+        self,
+        widths: Sequence[float],
+        heights: Sequence[float],
+        *,
+        left: float = 0.3,
+        top: float = 0.3,
+    ) -> None:
+        gap = 0.06
+        self.lefts = [left + sum(widths[:i]) + i * gap for i in range(len(widths))]
+        self.tops = [top + sum(heights[:i]) + i * gap for i in range(len(heights))]
+        self.widths, self.heights = widths, heights
+        self.width = self.lefts[-1] + widths[-1] + gap
+        self.height = self.tops[-1] + heights[-1] + gap
+        self.figure = Figure(figsize=(self.width, self.height), dpi=DPI, facecolor=panels.PAPER)
+        self.canvas = FigureCanvasAgg(self.figure)
+
+    def panel(self, row: int, column: int) -> Axes:
+        left, top = self.lefts[column], self.tops[row]
+        width, height = self.widths[column], self.heights[row]
+        return self.figure.add_axes(
+            (
+                left / self.width,
+                1 - (top + height) / self.height,
+                width / self.width,
+                height / self.height,
+            )
+        )
+
+    def column_name(self, column: int, text: str) -> None:
+        x = (self.lefts[column] + self.widths[column] / 2) / self.width
+        y = 1 - (self.tops[0] - 0.07) / self.height
+        panels.words(self.figure, x, y, text, ha="center", va="bottom", fontsize=9)
+
+    def row_name(self, row: int, text: str) -> None:
+        x = (self.lefts[0] - 0.09) / self.width
+        y = 1 - (self.tops[row] + self.heights[row] / 2) / self.height
+        panels.words(self.figure, x, y, text, ha="right", va="center", rotation=90, fontsize=9)
+
+    def save(self, name: str, few: bool = True) -> None:
+        buffer = io.BytesIO()
+        self.canvas.print_png(buffer, metadata={"Software": None})
+        buffer.seek(0)
+        save(Image.open(buffer), name, few)
+
+
+@cache
+def inks() -> np.ndarray:
+    """Return the colours that pictures of slices are made of: (n, 3) uint8, at most 256."""
+    grey = np.linspace(0, 255, 100)[:, None].repeat(3, axis=1)
+    change = panels.CHANGE(np.linspace(0, 1, 92))[:, :3] * 255
+    paper = np.array(to_rgb(panels.PAPER))[None] * 255
+    mixed = [
+        np.array(to_rgb(ink)) * 255 * part + ground * (1 - part)
+        for ink in (panels.LESION, panels.ORGAN)
+        for ground in (16.0, 60.0, 100.0, 130.0, 160.0)
+        for part in (0.25, 0.5, 0.75, 0.9, 1.0)
+    ]
+    return np.concatenate([paper, grey, change, np.array(mixed)]).round().astype(np.uint8)
+
+
+def save(picture: Image.Image, name: str, few: bool = True) -> None:
+    """Write a small PNG: of the inks above, or of the colours that are most common in it."""
+    path = IMAGES / f"{name}.png"
+    pixels = np.asarray(picture.convert("RGB"))
+    if few:
+        codes = np.ravel_multi_index(tuple(np.moveaxis(pixels, -1, 0)), (256, 256, 256))
+        found, where = np.unique(codes, return_inverse=True)
+        colours = np.stack(np.unravel_index(found, (256, 256, 256)), axis=1)
+        nearest = cKDTree(inks()).query(colours)[1].astype(np.uint8)
+        small = Image.fromarray(nearest[where].reshape(pixels.shape[:2]))
+        small.putpalette(inks().tobytes())
+    else:
+        small = picture.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT)
+    small.save(path, optimize=True)
+    size = path.stat().st_size
+    print(f"{path.name}: {small.width} x {small.height}, {size / 1000:.0f} kB")
+    if size > MOST_BYTES:
+        raise SystemExit(f"{path} has {size} bytes; at most {MOST_BYTES} are wanted.")
+
+
+@cache
+def phantom(
+    seed: int = 0, phase: str = "portal", spacing: tuple[float, float, float] = SPACING
+) -> Case:
+    return of.make_phantom(seed=seed, spacing_mm=spacing, phase=phase).case()
+
+
+def section(
+    case: Case, plane: Plane, index: int, organ: str = "liver", before: Case | None = None
+) -> Section:
+    """Cut a case as the reports do."""
+    made = isinstance(case, SynthesizedCase)
+    instances = case.synthesis.instances() if made else np.zeros(case.shape, np.uint16)
+    columns, rows = case.shape[plane.across], case.shape[plane.up]
+    return Section(
+        plane,
+        after=cut(case.image, plane, index),
+        before=cut((before or case).image, plane, index),
+        organ=cut(case.organ(organ), plane, index),
+        instances=cut(instances, plane, index),
+        x_mm=np.arange(columns)[::-1] * case.spacing[plane.across],
+        y_mm=np.arange(rows)[::-1] * case.spacing[plane.up],
+        pixel_mm=(case.spacing[plane.across], case.spacing[plane.up]),
+    )
+
+
+def index_at(case: Case, plane: Plane, world_mm: Sequence[float]) -> int:
+    voxel = np.rint(case.to_voxel(world_mm)[plane.normal])
+    return int(np.clip(voxel, 0, case.shape[plane.normal] - 1))
+
+
+def focus(case: Case, world_mm: Sequence[float]) -> tuple[float, float, float]:
+    x, y, z = case.to_voxel(world_mm) * case.spacing
+    return float(x), float(y), float(z)
+
+
+def show(
+    axes: Axes,
+    cut_: Section,
+    where: Field,
+    window: tuple[float, float],
+    *,
+    before: bool = False,
+    lesions: bool = True,
+    close: bool = False,
+) -> None:
+    pixels = cut_.before if before else cut_.after
+    panels.paint(
+        axes,
+        cut_,
+        pixels,
+        where,
+        cmap="gray",
+        vmin=window[0],
+        vmax=window[1],
+        interpolation="bicubic" if close else "antialiased",
+    )
+    if lesions and not before:
+        panels.outline_lesions(axes, cut_, 0.8)
+
+
+def busiest(case: SynthesizedCase, plane: Plane) -> int:
+    """Return the slice with the most tumour in it."""
+    others = tuple(a for a in range(3) if a != plane.normal)
+    return int(case.synthesis.tumor.sum(axis=others).argmax())
+
+
+def draw_planes() -> None:
+    """Draw the phantom in three planes, in a soft-tissue and in a lung window."""
+    case = phantom()
+    size = [n * s for n, s in zip(case.shape, case.spacing, strict=True)]
+    widths = [2.9 * size[p.across] / size[0] for p in PLANES]
+    height = 2.9 * size[1] / size[0]
+    board = Board(widths, [height, height])
+    rows = (
+        ("soft tissue", SOFT, {"axial": (0, 0, 12), "coronal": (0, 20, 0), "sagittal": (35, 0, 0)}),
+        ("lung", LUNG, {"axial": (0, 0, 112), "coronal": (0, -25, 0), "sagittal": (-75, 0, 0)}),
+    )
+    for row, (name, window, places) in enumerate(rows):
+        board.row_name(row, name)
+        for column, plane in enumerate(PLANES):
+            cut_ = section(case, plane, index_at(case, plane, places[plane.name]))
+            centre = [mm / 2 for mm in size]
+            where = field(cut_, tuple(centre), size[plane.across], size[plane.up])
+            axes = board.panel(row, column)
+            show(axes, cut_, where, window)
+            panels.letters(axes, cut_)
+            if row == 0:
+                board.column_name(column, plane.name)
+            if column == 0:
+                panels.scale_bar(axes, where)
+    board.save("phantom-planes")
+
+
+def draw_phases() -> None:
+    """Draw one slice in the four contrast phases."""
+    board = Board([2.2] * 4, [1.75, 1.75], left=0.3)
+    planes = ((AXIAL, (0, 0, 2)), (CORONAL, (0, 12, 0)))
+    for column, phase in enumerate(PHASES):
+        case = phantom(phase=phase)
+        board.column_name(column, phase)
+        for row, (plane, place) in enumerate(planes):
+            cut_ = section(case, plane, index_at(case, plane, place))
+            where = field(cut_, focus(case, (0, 0, 20)), 340, 270)
+            show(board.panel(row, column), cut_, where, (-120.0, 280.0))
+            board.row_name(row, plane.name)
+    board.save("phantom-phases")
+
+
+def draw_seeds() -> None:
+    """Draw four patients."""
+    seeds = (0, 1, 2, 3)
+    board = Board([2.2] * 4, [1.75, 1.75], left=0.3)
+    planes = ((AXIAL, (0, 0, 20)), (CORONAL, (0, 10, 0)))
+    for column, seed in enumerate(seeds):
+        case = phantom(seed=seed)
+        board.column_name(column, f"seed={seed}")
+        for row, (plane, place) in enumerate(planes):
+            cut_ = section(case, plane, index_at(case, plane, place))
+            where = field(cut_, focus(case, (0, 0, 20)), 340, 270)
+            show(board.panel(row, column), cut_, where, SOFT)
+            board.row_name(row, plane.name)
+    board.save("phantom-seeds")
+
+
+def paint_labels(axes: Axes, cut_: Section, shown: np.ndarray, where: Field) -> None:
+    """Draw a label map, each value in its colour and written on its larger pieces."""
+    values = [int(v) for v in np.unique(shown) if v]
+    colours = [QUIET.get(v, PALETTE[(v - 1) % len(PALETTE)]) for v in values]
+    norm = BoundaryNorm([0, *[v - 0.5 for v in values], 65536], len(values) + 1)
+    look = {"cmap": ListedColormap(["#000000", *colours]), "norm": norm}
+    panels.paint(axes, cut_, shown, where, interpolation="nearest", **look)
+    style = {"transform": axes.transData, "ha": "center", "va": "center", "fontsize": 8}
+    for value in values:
+        pieces, count = ndimage.label(shown == value)
+        for number in range(1, count + 1):
+            # Padded, so that the middle of a piece at the edge is found within the picture.
+            depth = ndimage.distance_transform_edt(np.pad(pieces == number, 1))[1:-1, 1:-1]
+            row, column = np.unravel_index(depth.argmax(), depth.shape)
+            x, y = float(cut_.x_mm[column]), float(cut_.y_mm[row])
+            if depth[row, column] * cut_.pixel_mm[0] > 7.0 and where.holds(x, y):
+                panels.words(axes, x, y, str(value), **style)
+
+
+def draw_labels() -> None:
+    """Draw the label map of the phantom beside its CT."""
+    case = phantom()
+    board = Board([3.3, 3.3], [2.65, 2.65], top=0.3)
+    board.column_name(0, "image")
+    board.column_name(1, "labels")
+    for row, (plane, place) in enumerate(((AXIAL, (0, 0, 8)), (CORONAL, (0, 15, 0)))):
+        index = index_at(case, plane, place)
+        cut_ = section(case, plane, index)
+        where = field(cut_, focus(case, (0, 0, 5)), 350, 280)
+        board.row_name(row, plane.name)
+        show(board.panel(row, 0), cut_, where, SOFT)
+        paint_labels(board.panel(row, 1), cut_, cut(case.labels, plane, index), where)
+    board.save("phantom-labels", few=False)
+
+
+def draw_sizes() -> None:
+    """Draw the five sizes in the liver of the phantom."""
+    case = phantom()
+    names = (*SIZES, MIX)
+    board = Board([1.95] * len(names), [1.65, 1.65])
+    for column, name in enumerate(names):
+        made = of.synthesize(case, size=name, seed=2)
+        count = len(made.synthesis.lesions)
+        board.column_name(column, f"{name} ({count} lesions)")
+        for row, plane in enumerate((AXIAL, CORONAL)):
+            cut_ = section(made, plane, busiest(made, plane))
+            where = field(cut_, focus(case, LIVER_CENTRE), 220, 186)
+            axes = board.panel(row, column)
+            show(axes, cut_, where, LIVER)
+            board.row_name(row, plane.name)
+            if column == 0 and row == 0:
+                panels.scale_bar(axes, where)
+    board.save("sizes")
+
+
+def draw_presets() -> None:
+    """Draw both presets on three seeds."""
+    case = phantom()
+    seeds = (1, 2, 3)
+    board = Board([2.9] * 3, [2.4, 2.4])
+    for row, preset in enumerate(("published", "realistic")):
+        board.row_name(row, preset)
+        for column, seed in enumerate(seeds):
+            made = of.synthesize(case, size="medium", seed=seed, preset=preset)
+            board.column_name(column, f"seed={seed}")
+            cut_ = section(made, AXIAL, busiest(made, AXIAL))
+            where = field(cut_, focus(case, LIVER_CENTRE), 210, 174)
+            axes = board.panel(row, column)
+            show(axes, cut_, where, LIVER, lesions=False, close=True)
+            if column == 0:
+                panels.scale_bar(axes, where)
+    board.save("presets")
+
+
+def draw_effects() -> None:
+    """Draw one lesion with each effect switched on by itself."""
+    case = phantom()
+    looks = {
+        "published": {},
+        "rotate, volume": {"rotate": True, "elastic": "volume"},
+        "rim=1": {"rim": 1.0},
+        "core=1": {"core": 1.0},
+        "mass_effect": {"mass_effect": (0.5, 0.5)},
+        "hyperdense=1": {"hyperdense": 1.0},
+    }
+    board = Board([1.65] * len(looks), [1.65, 1.65])
+    board.row_name(0, "after")
+    board.row_name(1, "difference")
+    for column, (name, settings) in enumerate(looks.items()):
+        made = of.synthesize(case, seed=5, count=1, diameter_mm=36, at=[(72, -28, 52)], **settings)
+        board.column_name(column, name)
+        lesion = made.synthesis.lesions[0]
+        index = round(lesion.centre_mm[2] / case.spacing[2])
+        cut_ = section(made, AXIAL, index, before=case)
+        where = field(cut_, lesion.centre_mm, 76, 76)
+        show(board.panel(0, column), cut_, where, LIVER, lesions=False, close=True)
+        style = {"cmap": panels.CHANGE, "vmin": -80, "vmax": 80, "interpolation": "bilinear"}
+        panels.paint(board.panel(1, column), cut_, cut_.after - cut_.before, where, **style)
+    board.save("effects")
+
+
+def draw_organs() -> None:
+    """Draw a lesion in each of five organs."""
+    wanted = {
+        "liver": (LIVER, 30.0),
+        "pancreas": (SOFT, 20.0),
+        "kidney": ((-60.0, 280.0), 30.0),
+        "spleen": (LIVER, 24.0),
+        "lung": (LUNG, 18.0),
+    }
+    case = phantom()
+    board = Board([1.95] * len(wanted), [1.95, 1.95])
+    board.row_name(0, "before")
+    board.row_name(1, "after")
+    for column, (organ, (window, diameter)) in enumerate(wanted.items()):
+        made = of.synthesize(
+            case, organ, seed=3, preset="realistic", count=1, diameter_mm=diameter, min_inside=0.4
+        )
+        lesion = made.synthesis.lesions[0]
+        board.column_name(column, f"{organ}, {lesion.diameter_mm:.0f} mm")
+        index = round(lesion.centre_mm[2] / case.spacing[2])
+        cut_ = section(made, AXIAL, index, organ, before=case)
+        where = field(cut_, lesion.centre_mm, 90, 90)
+        for row in (0, 1):
+            axes = board.panel(row, column)
+            show(axes, cut_, where, window, before=row == 0, close=True)
+            panels.outline_organ(axes, cut_, 0.6)
+            if column == 0 and row == 0:
+                panels.scale_bar(axes, where)
+    board.save("organs")
+
+
+def draw_styles() -> None:
+    """Draw one label map in the four styles."""
+    made = of.synthesize(phantom(), size="medium", seed=2)
+    index = busiest(made, AXIAL)
+    board = Board([2.2] * len(anatomy.STYLES), [1.8], left=0.06)
+    for column, style in enumerate(anatomy.STYLES):
+        instances = made.synthesis.instances() if style == "instances" else None
+        labels = anatomy.restyle(made.labels, style, "liver", instances)
+        cut_ = section(made, AXIAL, index)
+        shown = cut(labels, AXIAL, index)
+        where = field(cut_, focus(made, (0, 5, 0)), 330, 270)
+        board.column_name(column, style)
+        paint_labels(board.panel(0, column), cut_, shown, where)
+    board.save("label-styles", few=False)
+
+
+def draw_spacing() -> None:
+    """Draw the same lesions on a cube of voxels, on thick slices, and as voxels would have it."""
+    thin, thick = phantom(), phantom(spacing=(0.8, 0.8, 5.0))
+    board = Board([2.9] * 3, [2.2])
+    ways = (
+        ("1.5 x 1.5 x 1.5 mm", thin, "mm"),
+        ("0.8 x 0.8 x 5 mm, units='mm'", thick, "mm"),
+        ("0.8 x 0.8 x 5 mm, units='vox'", thick, "vox"),
+    )
+    board.row_name(0, "coronal")
+    for column, (name, case, units) in enumerate(ways):
+        made = of.synthesize(case, size="medium", count=1, seed=1, at=[(70, 10, 40)], units=units)
+        cut_ = section(made, CORONAL, index_at(made, CORONAL, (0, 10, 0)))
+        where = field(cut_, focus(case, (50, 10, 35)), 210, 160)
+        board.column_name(column, name)
+        axes = board.panel(0, column)
+        show(axes, cut_, where, LIVER)
+        panels.scale_bar(axes, where)
+    board.save("spacing")
+
+
+def draw_demo() -> None:
+    """Draw what `oncoforge demo` draws."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = {"seed": 0, "spacing_mm": list(SPACING), "phase": "portal"}
+        run = forge_case(Origin("phantom", options), folder, organ="liver", preset="realistic")
+        with Image.open(run.path("report.png")) as report:
+            size = 1280, round(1280 * report.height / report.width)
+            save(report.convert("RGB").resize(size, Image.Resampling.LANCZOS), "demo")
+
+
+PICTURES: dict[str, Callable[[], None]] = {
+    "demo": draw_demo,
+    "planes": draw_planes,
+    "phases": draw_phases,
+    "seeds": draw_seeds,
+    "labels": draw_labels,
+    "sizes": draw_sizes,
+    "presets": draw_presets,
+    "effects": draw_effects,
+    "organs": draw_organs,
+    "styles": draw_styles,
+    "spacing": draw_spacing,
+}
+
+if __name__ == "__main__":
+    IMAGES.mkdir(exist_ok=True)
+    for wanted in sys.argv[1:] or PICTURES:
+        PICTURES[wanted]()
