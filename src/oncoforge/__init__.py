@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from oncoforge.job import forge
     from oncoforge.phantom import make_phantom
     from oncoforge.synthesis.base import Lesion, Recipe, Synthesis
-    from oncoforge.synthesis.cases import replay, synthesize
+    from oncoforge.synthesis.cases import SynthesizedCase, replay, synthesize
     from oncoforge.synthesis.handcrafted import Handcrafted
     from oncoforge.synthesis.transforms import (
         SynthesizeTumor,
@@ -38,6 +38,7 @@ _HOMES = {
     "OncoforgeError": "errors",
     "Recipe": "synthesis.base",
     "Synthesis": "synthesis.base",
+    "SynthesizedCase": "synthesis.cases",
     "SynthesizeTumor": "synthesis.transforms",
     "SynthesizeTumorPatchd": "synthesis.transforms",
     "SynthesizeTumord": "synthesis.transforms",
@@ -60,6 +61,7 @@ __all__ = [
     "SynthesizeTumor",
     "SynthesizeTumorPatchd",
     "SynthesizeTumord",
+    "SynthesizedCase",
     "__version__",
     "forge",
     "make_phantom",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,11 +57,15 @@ class Origin:
 
     def case(self) -> Case:
         """Read or make the case."""
-        if self.kind == "phantom":
-            return make_phantom(**self.options).case()
-        if self.kind == "files":
-            return read_case(**self.options)
-        raise UnknownNameError("kind of input", self.kind, ("files", "phantom"))
+        makers: dict[str, Callable[..., Any]] = {"files": read_case, "phantom": make_phantom}
+        if self.kind not in makers:
+            raise UnknownNameError("kind of input", self.kind, makers)
+        try:
+            inspect.signature(makers[self.kind]).bind(**self.options)
+        except TypeError as error:
+            raise InputError(f"The record of the input cannot be used: {error}.") from error
+        made = makers[self.kind](**self.options)
+        return made if isinstance(made, Case) else made.case()
 
 
 @dataclass(frozen=True)
@@ -135,8 +141,8 @@ def forge(
         If an input cannot be used or the folder cannot be written; nothing is left behind.
     """
     options = {
-        "image_path": str(image),
-        "labels_path": str(labels),
+        "image_path": os.path.abspath(image),
+        "labels_path": os.path.abspath(labels),
         "convention": convention,
         "organ": organ,
         "series": series,
@@ -218,11 +224,13 @@ def forge_again(
         If the record is not one, or its image has changed.
     """
     data = _read_record(Path(record))
+    if data["input"]["kind"] == "phantom" and (image is not None or labels is not None):
+        raise InputError(f"{record} was made from the phantom; leave IMAGE and LABELS out.")
     options = dict(data["input"]["options"])
     if image is not None:
-        options["image_path"] = str(image)
+        options["image_path"] = os.path.abspath(image)
     if labels is not None:
-        options["labels_path"] = str(labels)
+        options["labels_path"] = os.path.abspath(labels)
     if force and data["input"]["kind"] == "files":
         options["force"] = True
     origin = Origin(data["input"]["kind"], options)
@@ -240,7 +248,9 @@ def forge_again(
         return replay(case, data["organ"], recipe, in_place=True, force=unchecked)
 
     style = data["label_style"]
-    return _run(origin, Path(out), data["organ"], make, data["seed"], style, overwrite, step)
+    # The record keeps the input's first name, so that the files are the same wherever it moved.
+    kept = data["input"]
+    return _run(origin, Path(out), data["organ"], make, data["seed"], style, overwrite, step, kept)
 
 
 def _run(
@@ -252,18 +262,23 @@ def _run(
     style: str,
     overwrite: bool,
     step: Step,
+    kept: Mapping[str, Any] | None = None,
 ) -> Outcome:
     with _staging(out, overwrite) as folder:
         step("Reading the CT" if origin.kind == "files" else "Making the phantom")
         case = origin.case()
-        fingerprint = _fingerprint(case)
+        source = {
+            "kind": origin.kind,
+            "options": dict(origin.options),
+            "fingerprint": _fingerprint(case),
+        }
         box = bounding_box(case.organ(organ))
         before = case.image[box].copy() if box else case.image[:0, :0, :0]
         step("Making tumours")
         made = make(case)
         record = {
             "oncoforge": __version__,
-            "input": {"kind": origin.kind, "options": origin.options, "fingerprint": fingerprint},
+            "input": source if kept is None else kept,
             "organ": made.organ_name,
             "method": made.synthesis.recipe.method,
             "seed": seed,
@@ -309,7 +324,7 @@ def _view(
         skipped=record["skipped"],
         title=f"Synthetic {name} tumours",
         facts={
-            "Input": str(made.source.image_path or "oncoforge phantom"),
+            "Input": str(record["input"]["options"].get("image_path", "oncoforge phantom")),
             "Organ": name,
             "Method": f"{recipe.method}, {recipe.parameters.get('preset', '')} preset, {size}",
             "Seed": str(record["seed"]),
@@ -356,6 +371,8 @@ def _read_record(path: Path) -> dict[str, Any]:
         missing = {"input", "organ", "recipe", "seed", "label_style"} - set(data)
         if missing or {"kind", "options", "fingerprint"} - set(data["input"]):
             raise ValueError("parts of it are missing")
+        if not isinstance(data["input"]["options"], dict):
+            raise ValueError("the options of its input are no mapping")
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; give the {RECORD} of an earlier run.") from error
     except (OSError, ValueError, TypeError) as error:
@@ -374,7 +391,11 @@ def _staging(out: Path, overwrite: bool) -> Iterator[Path]:
         raise OutputError(
             f"{out} already holds {there[0]}; choose another folder, or --overwrite to replace it."
         )
-    fresh = not out.exists()
+    folders = [name for name in FILES if (out / name).is_dir()]
+    if folders:
+        raise OutputError(f"{out / folders[0]} is a folder; move it away, or choose another --out.")
+    # Parents first; what was not there before goes again if the run fails.
+    new = [folder for folder in (out, *out.parents) if not folder.exists()]
     folder = None
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -382,7 +403,7 @@ def _staging(out: Path, overwrite: bool) -> Iterator[Path]:
         yield folder
         for name in sorted(path.name for path in folder.iterdir()):
             (folder / name).replace(out / name)
-        fresh = False
+        new = []
     except OSError as error:
         raise OutputError(
             f"{out} cannot be written ({error.strerror or error}); check that it is a folder "
@@ -391,6 +412,6 @@ def _staging(out: Path, overwrite: bool) -> Iterator[Path]:
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
-        if fresh:
+        for made in new:
             with suppress(OSError):
-                out.rmdir()
+                made.rmdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 
@@ -61,6 +62,8 @@ def group() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a mistake that the user can mend ends with one sentence and code 2."""
+    # Asked to stop, it tidies up as it does after an error.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         code = group.main(arguments, prog_name="oncoforge", standalone_mode=False)
     except OncoforgeError as error:

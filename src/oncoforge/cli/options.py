@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Callable
+from math import isfinite
 from typing import Any, TypeVar
 
 import click
+
+from oncoforge.job import forge
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MM = {"mm": 1.0, "cm": 10.0, "": 1.0}
 
 
-class Length(click.ParamType[float]):
+class Length(click.ParamType):  # type: ignore[type-arg]
     """A length in mm: ``12``, ``12mm`` or ``1.2cm``."""
 
     name = "length"
@@ -29,7 +33,7 @@ class Length(click.ParamType[float]):
         return float(match[1]) * _MM[match[2]]
 
 
-class Position(click.ParamType[tuple[float, float, float]]):
+class Position(click.ParamType):  # type: ignore[type-arg]
     """A position in RAS mm: ``31,-20,85``."""
 
     name = "x,y,z"
@@ -40,12 +44,14 @@ class Position(click.ParamType[tuple[float, float, float]]):
             return value
         try:
             x, y, z = (float(part) for part in str(value).split(","))
+            if not all(map(isfinite, (x, y, z))):
+                raise ValueError
         except ValueError:
             self.fail(f"{value!r} is not a position; write x,y,z in RAS mm.", param, ctx)
         return x, y, z
 
 
-class Setting(click.ParamType[tuple[str, Any]]):
+class Setting(click.ParamType):  # type: ignore[type-arg]
     """A setting of a method: ``rim=0.5`` or ``contrast_hu=-120,-60``."""
 
     name = "name=value"
@@ -62,7 +68,7 @@ class Setting(click.ParamType[tuple[str, Any]]):
         try:
             parsed = json.loads(text)
         except ValueError:
-            parsed = {"True": True, "False": False, "None": None}.get(text, text)
+            parsed = {"true": True, "false": False, "none": None}.get(text.lower(), text)
         parsed = tuple(parsed) if isinstance(parsed, list) else parsed
         return name.strip().replace("-", "_"), parsed
 
@@ -138,7 +144,10 @@ def gather(
     parameters = click.get_current_context().command.params
     own = {name: p.opts[-1] for p in parameters if p.name != "settings" for name in [p.name or ""]}
     own |= {"diameter_mm": "--diameter", "at_mm": "--at"}
+    arguments = inspect.signature(forge).parameters
     for name, _ in settings:
+        if name not in own and name in arguments:
+            raise click.UsageError(f"There is no setting {name!r}.")
         if name in own:
             raise click.UsageError(f"{name} is an option of its own: use {own[name]}.")
     given: dict[str, Any] = {"preset": preset, **dict(settings)}

@@ -65,6 +65,7 @@ def command(
     """
     with show.steps() as step:
         if replay is not None:
+            _check_replay()
             result = forge_again(
                 replay, out, image=image, labels=labels, overwrite=overwrite, force=force, step=step
             )
@@ -76,3 +77,14 @@ def command(
                 image, labels, out, overwrite=overwrite, force=force, step=step, **rest, **chosen
             )
     show.outcome(result, as_json)
+
+
+def _check_replay() -> None:
+    """Refuse options that a replay would not look at: the record says it all."""
+    context = click.get_current_context()
+    heeded = {"image", "labels", "out", "replay", "overwrite", "force", "as_json"}
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and name not in heeded:
+            raise click.UsageError(f"--replay takes {parameter.opts[-1]} from the record.")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from oncoforge.compiled import compiled
 
 Array = npt.NDArray[Any]
 
@@ -100,13 +101,13 @@ def _segments(
 
 _VOLUME = "float32[:,:,:]"
 _BYTES = "uint8[:,:,:]"
-composite: Any = njit(
+composite: Any = compiled(
+    _composite,
     f"void({_VOLUME}, {_BYTES}, {_BYTES}, {_VOLUME}, Tuple((float64, int64, int64)), float64)",
-    cache=True,
-)(_composite)
-carve: Any = njit(f"void({_VOLUME}, {_VOLUME}, float64, float64)", cache=True)(_carve)
-segments: Any = njit(
+)
+carve: Any = compiled(_carve, f"void({_VOLUME}, {_VOLUME}, float64, float64)")
+segments: Any = compiled(
+    _segments,
     f"void({_VOLUME}, UniTuple(float32[:], 3), {_VOLUME}, float32[:,:], float32[:,:],"
     " float64, float64)",
-    cache=True,
-)(_segments)
+)

@@ -26,6 +26,7 @@ AIRY_HU = -300.0
 """Below this there is air."""
 
 _AIRY_PART = 0.05
+_FARTHEST_MM = 1e6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -178,6 +179,9 @@ def _holds_air(case: Case, mask: NDArray[np.bool_]) -> bool:
 
 def _at(case: Case, mask: NDArray[np.bool_], organ: str, point: Vector) -> Vector:
     """Turn a world position into mm along the array axes; it must lie in the organ."""
+    if not np.isfinite(point).all() or np.abs(point).max() > _FARTHEST_MM:
+        words = organ.replace("_", " ")
+        raise InputError(f"Position {tuple(point)} is not in the {words}; give RAS mm.")
     voxel = case.to_voxel(point)
     index = np.rint(voxel).astype(int)
     inside = bool(((index >= 0) & (index < mask.shape)).all())

@@ -7,55 +7,39 @@ from a description of what they do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, field, fields, make_dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_type_hints
 
 from oncoforge.errors import InputError, UnknownNameError
 from oncoforge.synthesis.appearance.texture import Range, Textured
 from oncoforge.synthesis.fields import check_fields, plain
 from oncoforge.synthesis.masks.ellipsoid import Ellipsoids
 from oncoforge.synthesis.masks.sizes import MIX
-from oncoforge.synthesis.scene import Vector
 from oncoforge.synthesis.synthesizer import Synthesizer
 
 METHOD = "handcrafted"
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything that can be set; see `Ellipsoids`, `Textured` and `Synthesizer` for each.
+_PARTS = (Ellipsoids, Textured)
 
-    The defaults are the published generator's, in mm.
-    """
+# One flat set of names, each with the default that its part gives it.
+Settings: Any = make_dataclass(
+    "Settings",
+    [
+        (f.name, get_type_hints(part)[f.name], field(default=f.default))
+        for part in _PARTS
+        for f in fields(part)
+    ]
+    + [("mass_effect", Range | None, field(default=None))],
+    frozen=True,
+)
+"""Everything that can be set; see `Ellipsoids`, `Textured` and `Synthesizer` for each.
 
-    size: str = MIX
-    count: int | None = None
-    diameter_mm: float | None = None
-    at_mm: tuple[Vector, ...] = ()
-    units: str = "mm"
-    rotate: bool = False
-    elastic: str = "planes"
-    place: str = "band"
-    margin: float = 0.5
-    avoid_vessels: bool = False
-    min_distance_mm: float | None = None
-    min_inside: float = 0.0
-    contrast_hu: Range = (-145.0, -65.0)
-    edge_mm: Range = (1.0, 2.0)
-    per_lesion: bool = False
-    hyperdense: float = 0.0
-    rim: float = 0.0
-    rim_hu: Range = (20.0, 60.0)
-    core: float = 0.0
-    core_hu: Range = (-40.0, -15.0)
-    core_part: Range = (0.3, 0.6)
-    fill_hu: Range | None = None
-    floor_hu: float | None = None
-    mass_effect: Range | None = None
+The defaults are the published generator's, in mm.
+"""
 
-
-PRESETS: Mapping[str, Settings] = MappingProxyType(
+PRESETS: Mapping[str, Any] = MappingProxyType(
     {
         "published": Settings(),
         "realistic": Settings(

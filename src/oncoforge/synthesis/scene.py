@@ -12,6 +12,9 @@ from oncoforge.errors import InputError
 Box = tuple[slice, slice, slice]
 Vector = tuple[float, float, float]
 
+_ENOUGH = 50
+"""Fewer voxels of an organ say nothing about the scan's units."""
+
 _HU_SPREAD = 10.0
 """An organ whose values all lie within this many HU is no CT: noise alone spreads wider."""
 
@@ -121,9 +124,9 @@ def make_scene(
 
 def check_hu(scene: Scene) -> None:
     """Raise `InputError` if the organ's values cannot be HU, such as a CT scaled to [0, 1]."""
-    if scene.is_empty:
+    values = scene.organ_sample() if not scene.is_empty else np.empty(0)
+    if values.size < _ENOUGH:
         return
-    values = scene.organ_sample()
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(high - low):
         raise InputError("The organ holds NaN or infinite values; give a CT in HU.")

@@ -2,7 +2,8 @@
 
 Three ways to be random, and each can be repeated:
 
-- MONAI's own ``self.R``: `set_random_state` is obeyed, and MONAI's DataLoader seeds each worker;
+- MONAI's own ``self.R``: `set_random_state` is obeyed (call it on the outermost Compose, which
+  seeds what it holds), and MONAI's DataLoader seeds each worker from its generator;
 - in a worker that nobody seeded (PyTorch's plain DataLoader), the worker's own seed is mixed in, so
   that two workers or two epochs never draw alike; seed the loader's generator to repeat a run;
 - with ``seed=``, each draw depends on (seed, epoch, item) alone and not on the number of workers.
@@ -19,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from oncoforge.errors import InputError
 from oncoforge.grid import Grid
-from oncoforge.synthesis.scene import Vector, bounding_box
+from oncoforge.synthesis.scene import Box, Vector, bounding_box
 from oncoforge.synthesis.synthesizer import Synthesizer
 
 try:
@@ -27,6 +28,7 @@ try:
     from monai.config import KeysCollection
     from monai.data.meta_tensor import MetaTensor
     from monai.transforms import MapTransform, RandomizableTransform, SpatialCrop, SpatialPad
+    from monai.utils.type_conversion import convert_to_dst_type
 except ImportError as error:
     raise ImportError(
         "oncoforge's transforms need MONAI and PyTorch; install them with "
@@ -66,6 +68,10 @@ class SynthesizeTumor(RandomizableTransform):
         spacing: Vector | None = None,
         seed: int | None = None,
     ) -> None:
+        if not 0.0 <= prob <= 1.0:
+            raise InputError(f"prob is a probability, from 0 to 1, not {prob}.")
+        if seed is not None and seed < 0:
+            raise InputError(f"seed is a whole number from 0, not {seed}.")
         RandomizableTransform.__init__(self, prob)
         self.synthesizer = synthesizer
         self.organ_label = organ_label
@@ -76,10 +82,12 @@ class SynthesizeTumor(RandomizableTransform):
         # Shared memory: workers that are already running see the next epoch too.
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         self._seeded_for: int | None = None
-        self._rng = np.random.default_rng(0)
+        self._words = [0]
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch begins; with ``seed=`` every epoch draws anew."""
+        if epoch < 0:
+            raise InputError(f"epoch is a whole number from 0, not {epoch}.")
         self._epoch[0] = epoch
 
     def set_random_state(
@@ -99,8 +107,8 @@ class SynthesizeTumor(RandomizableTransform):
                 words.append(worker)
         else:
             words = [self.seed, int(self._epoch[0]), _digest(data)]
-        self._rng = np.random.default_rng(words)
-        self._do_transform = bool(self._rng.random() < self.prob)
+        self._words = words
+        self._do_transform = bool(np.random.default_rng(words).random() < self.prob)
 
     def __call__(
         self, img: Any, label: Any, randomize: bool = True, item: Hashable | None = None
@@ -120,28 +128,38 @@ class SynthesizeTumor(RandomizableTransform):
         """
         if randomize:
             self.randomize(item if item is not None else _identity(img, label))
-        if not self._do_transform:
-            return img, label
-        return self._act(img, label, 1.0)
+        return self._on_pair(img, label, self._generator())
 
-    def _act(self, img: Any, label: Any, share: float) -> tuple[Any, Any]:
-        """Synthesise on copies of an image and a label."""
-        flat = _volume(label)
-        if not self.existing and (flat == self.tumor_label).any():
+    def _generator(self) -> np.random.Generator:
+        """Return the generator of the last draw, from its start."""
+        return np.random.default_rng([*self._words, 1])
+
+    def _on_pair(self, img: Any, label: Any, rng: np.random.Generator) -> tuple[Any, Any]:
+        grid = _grid(img, label, self.spacing)
+        if not self._do_transform or self._is_taken(label):
             return img, label
-        grid = _grid(img, self.spacing)
+        return self._act(img, label, grid, 1.0, rng)
+
+    def _is_taken(self, label: Any) -> bool:
+        """Tell whether a scan holds a tumour already and is to be left alone for it."""
+        return not self.existing and bool((_volume(label) == self.tumor_label).any())
+
+    def _act(
+        self, img: Any, label: Any, grid: Grid, share: float, rng: np.random.Generator
+    ) -> tuple[Any, Any]:
+        """Synthesise on copies of an image and a label."""
         new_img, new_label = _copy(img), _copy(label)
-        work = _volume(new_img)
-        view = grid.to_ras(work if work.dtype == np.float32 else work.astype(np.float32))
-        organ = grid.to_ras(flat == self.organ_label)
-        made = self.synthesizer(view, organ, grid.ras().spacing, self._rng, out=view, share=share)
-        if work.dtype != np.float32:
-            work[...] = grid.from_ras(view)
+        scan = grid.to_ras(_volume(new_img))
+        organ = grid.to_ras(_volume(label) == self.organ_label)
+        out = scan if scan.dtype == np.float32 else None
+        made = self.synthesizer(scan, organ, grid.ras().spacing, rng, out=out, share=share)
+        if out is None:
+            _write_back(made.image, organ, scan)
         grid.to_ras(_volume(new_label))[made.tumor] = self.tumor_label
         return _return(new_img, img), _return(new_label, label)
 
 
-class SynthesizeTumord(MapTransform, SynthesizeTumor):
+class SynthesizeTumord(SynthesizeTumor, MapTransform):
     """The same for dictionaries.
 
     Parameters
@@ -151,7 +169,8 @@ class SynthesizeTumord(MapTransform, SynthesizeTumor):
     synthesizer, prob, organ_label, tumor_label, existing, spacing, seed
         See `SynthesizeTumor`.
     item_key
-        Key whose value names the item for ``seed=``; None goes by file name or contents.
+        Key whose value names the item for ``seed=``; None goes by file name or contents. Several
+        crops of one file need names of their own to draw differently.
     allow_missing_keys
         See `monai.transforms.MapTransform`.
     """
@@ -169,10 +188,10 @@ class SynthesizeTumord(MapTransform, SynthesizeTumor):
         item_key: str | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
-        MapTransform.__init__(self, keys, allow_missing_keys)
         SynthesizeTumor.__init__(
             self, synthesizer, prob, organ_label, tumor_label, existing, spacing, seed
         )
+        MapTransform.__init__(self, keys, allow_missing_keys)
         if len(self.keys) != 2:
             raise InputError(
                 f"keys are the image's and the label's; {len(self.keys)} were given: {self.keys}."
@@ -187,11 +206,8 @@ class SynthesizeTumord(MapTransform, SynthesizeTumor):
             return items
         img, label = items[image_key], items[label_key]
         self.randomize(_identity(img, label) if self.item_key is None else items[self.item_key])
-        items[image_key], items[label_key] = self._on_pair(img, label)
+        items[image_key], items[label_key] = self._on_pair(img, label, self._generator())
         return items
-
-    def _on_pair(self, img: Any, label: Any) -> tuple[Any, Any]:
-        return self._act(img, label, 1.0) if self._do_transform else (img, label)
 
 
 class SynthesizeTumorPatchd(SynthesizeTumord):
@@ -222,47 +238,50 @@ class SynthesizeTumorPatchd(SynthesizeTumord):
         **options: Any,
     ) -> None:
         super().__init__(keys, synthesizer, **options)
-        if len(spatial_size) != 3 or min(spatial_size) < 1:
-            raise InputError(f"spatial_size is three positive numbers, not {spatial_size}.")
+        size = np.asarray(spatial_size)
+        if size.shape != (3,) or size.dtype.kind not in "iu" or size.min() < 1:
+            raise InputError(f"spatial_size is three whole numbers from 1, not {spatial_size}.")
         if min(pos, neg) < 0 or pos + neg == 0:
             raise InputError(f"pos and neg are odds, not {pos} and {neg}.")
-        self.spatial_size = tuple(spatial_size)
+        self.spatial_size = tuple(int(n) for n in size)
         self.pos = pos
         self.neg = neg
 
-    def _on_pair(self, img: Any, label: Any) -> tuple[Any, Any]:
+    def _on_pair(self, img: Any, label: Any, rng: np.random.Generator) -> tuple[Any, Any]:
+        grid = _grid(img, label, self.spacing)
         values = _volume(label)
-        # The sums run over the whole volume, but nothing else does.
         organ = values == self.organ_label
-        held = values > 0
-        start = self._start(held)
-        crop = SpatialCrop(
-            roi_start=start, roi_end=[a + n for a, n in zip(start, self.spatial_size, strict=True)]
-        )
-        patch, patch_label = (crop(_with_channel(x)) for x in (img, label))
-        if self._do_transform and (self.existing or not (values == self.tumor_label).any()):
-            inside = np.count_nonzero(_volume(patch_label) == self.organ_label)
-            if inside:
-                share = inside / np.count_nonzero(organ)
-                patch, patch_label = self._act(patch, patch_label, share)
+        start = self._start(organ | (values == self.tumor_label), rng)
+        patch, patch_label = (_crop(x, start, self.spatial_size) for x in (img, label))
+        inside = np.count_nonzero(_volume(patch_label) == self.organ_label)
+        if self._do_transform and inside and not self._is_taken(label):
+            affine = grid.affine.copy()
+            affine[:3, 3] = grid.to_world(start)
+            share = inside / np.count_nonzero(organ)
+            shape = _volume(patch).shape
+            patch, patch_label = self._act(patch, patch_label, Grid(shape, affine), share, rng)
         low = float(_volume(patch).min())
-        patch = SpatialPad(self.spatial_size, mode="constant", value=low)(patch)
-        return patch, SpatialPad(self.spatial_size, mode="constant", value=0)(patch_label)
+        return _pad(patch, self.spatial_size, low), _pad(patch_label, self.spatial_size, 0.0)
 
-    def _start(self, held: NDArray[np.bool_]) -> list[int]:
+    def _start(self, held: NDArray[np.bool_], rng: np.random.Generator) -> list[int]:
         """Draw the first voxel of the patch, such that it lies in the volume if it can."""
-        positive = self._rng.random() < self.pos / (self.pos + self.neg)
+        positive = rng.random() < self.pos / (self.pos + self.neg)
         box = bounding_box(held) if positive else None
-        low = np.array([s.start for s in box]) if box else np.zeros(3, int)
-        high = np.array([s.stop for s in box] if box else held.shape)
-        centre = self._rng.integers(low, high)
-        for _ in range(_TRIES):
-            if box is None or held[tuple(centre)]:
-                break
-            centre = self._rng.integers(low, high)
+        centre = rng.integers(0, held.shape) if box is None else _draw_voxel(held, box, rng)
         start = centre - np.array(self.spatial_size) // 2
         last = np.maximum(np.array(held.shape) - self.spatial_size, 0)
         return [int(v) for v in np.clip(start, 0, last)]
+
+
+def _draw_voxel(held: NDArray[np.bool_], box: Box, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw one of a mask's voxels: by trial in its box, which is quick, else among all of them."""
+    low, high = [s.start for s in box], [s.stop for s in box]
+    for _ in range(_TRIES):
+        voxel = rng.integers(low, high)
+        if held[tuple(voxel)]:
+            return voxel
+    voxels = np.argwhere(held)
+    return voxels[rng.integers(len(voxels))]
 
 
 def _worker_seed() -> int | None:
@@ -288,20 +307,45 @@ def _volume(data: Any) -> NDArray[Any]:
     return array
 
 
-def _with_channel(data: Any) -> Any:
-    return data if data.ndim == 4 else data[None]
-
-
-def _grid(data: Any, spacing: ArrayLike | None) -> Grid:
-    """Return where the voxels lie: from the affine, else from the spacing that was set."""
-    shape = tuple(data.shape[-3:])
-    if isinstance(data, MetaTensor) and spacing is None:
-        return Grid(shape, data.affine.cpu().numpy())
+def _grid(img: Any, label: Any, spacing: ArrayLike | None) -> Grid:
+    """Return where the voxels lie: by the affine, or by the spacing for an array that has none."""
+    shape = _volume(img).shape
+    if _volume(label).shape != shape:
+        raise InputError(
+            f"Image and label share one grid; found shapes {shape} and {_volume(label).shape}."
+        )
+    if isinstance(img, MetaTensor):
+        return Grid(shape, img.affine.cpu().numpy())
     if spacing is None:
         raise InputError(
             "The image is no MetaTensor, so its voxel size is unknown; set spacing=(x, y, z) in mm."
         )
     return Grid(shape, np.diag([*np.asarray(spacing, float), 1.0]))
+
+
+def _crop(data: Any, start: list[int], size: tuple[int, ...]) -> Any:
+    """Cut a patch out of a volume; a MetaTensor keeps its affine right."""
+    if isinstance(data, MetaTensor):
+        stop = [a + n for a, n in zip(start, size, strict=True)]
+        channels = data if data.ndim == 4 else data[None]
+        return SpatialCrop(roi_start=start, roi_end=stop)(channels)
+    cut = tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))
+    return (data if data.ndim == 4 else data[None])[(slice(None), *cut)]
+
+
+def _pad(data: Any, size: tuple[int, ...], value: float) -> Any:
+    """Pad a patch to its size on both sides, and return it as what it was."""
+    if _volume(data).shape == size:
+        return data
+    padded = SpatialPad(size, mode="constant", value=value)(data)
+    return padded if isinstance(data, MetaTensor) else convert_to_dst_type(padded, data)[0]
+
+
+def _write_back(made: NDArray[np.float32], organ: NDArray[np.bool_], scan: NDArray[Any]) -> None:
+    """Write what changed into a scan of another number type; all else keeps its bits."""
+    changed = organ & (made != scan.astype(np.float32))
+    values = made[changed]
+    scan[changed] = np.rint(values) if scan.dtype.kind in "iu" else values
 
 
 def _copy(data: Any) -> Any:

@@ -21,9 +21,9 @@ TEXTURES = tuple(itertools.product(SIGMAS_A, SIGMAS_B))
 """(sigma_a, sigma_b) in mm of the ten textures."""
 
 _EXTREMES = {3: 5.1, 6: 4.6, 9: 4.4, 12: 4.2, 15: 4.1}
-"""Extremes of the blurred noise, in standard deviations, by sigma_a: measured as the mean of minimum
-and maximum over four fields of 420 x 300 x 320. The original stretches its noise between them, and
-so must a tile: its own extremes are nearer, which would make its texture too contrasty."""
+"""Extremes of the blurred noise, in standard deviations, by sigma_a: measured as the mean of
+minimum and maximum over four fields of 420 x 300 x 320. The original stretches its noise between
+them, and so must a tile: its own extremes are nearer, and its texture would be too contrasty."""
 
 TILE = 128
 """Edge of a tile: voxels of 1 mm."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from oncoforge.compiled import compiled
 from numpy.typing import NDArray
+
+from oncoforge.compiled import compiled
 
 TRUNCATE = 4.0
 """The kernel ends at this many sigma, as scipy.ndimage.gaussian_filter's does."""
-
 
 
 @lru_cache(maxsize=256)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from oncoforge.compiled import compiled
 from numpy.typing import NDArray
 
+from oncoforge.compiled import compiled
 from oncoforge.errors import InputError
 from oncoforge.synthesis.appearance.bank import LEVELS, TEXTURES, TILE, tile
 from oncoforge.synthesis.appearance.blur import soften
@@ -24,12 +24,13 @@ from oncoforge.synthesis.scene import Box, Scene, Vector
 
 Range = tuple[float, float]
 
-_RIM_LEVELS = (0.4, 0.7)
-"""The capsule lies where the softened mask is between these (public re-implementation)."""
+_RIM_LEVEL, _RIM_WIDTH = 0.55, 0.3
+"""The capsule is brightest where the softened mask has this level, and ends this far from it (about
+the shell from 0.4 to 0.7 of a public re-implementation of Hu et al. 2023)."""
 
-_RIM_SIGMA_MM = 0.8
 _CORE_EDGE_MM = 1.5
 _WIDEST_MM = 50.0
+_MOST_HU = 4096.0
 
 _GRAIN_HU = 40.0
 """Differences from the smoothed scan up to this count as noise, beyond it as structure."""
@@ -75,6 +76,9 @@ class Paint:
     fill_hu: float | None = None
 
     def __post_init__(self) -> None:
+        for hu in (self.contrast_hu, self.rim_hu, self.core_hu, self.fill_hu or 0.0):
+            if abs(hu) > _MOST_HU:
+                raise InputError(f"A change of {hu:g} HU is more than {_MOST_HU:g} HU.")
         if tuple(self.texture) not in TEXTURES:
             raise InputError(f"texture {self.texture} is not one of {TEXTURES}.")
         if not 0 <= self.edge_mm <= _WIDEST_MM or not 0 <= self.core_part <= 1:
@@ -129,6 +133,9 @@ class Textured:
             limits = getattr(self, name)
             if limits is not None and (len(limits) != 2 or limits[0] > limits[1]):
                 raise InputError(f"{name} is a range (low, high), not {limits}.")
+        for name in ("contrast_hu", "rim_hu", "core_hu", "fill_hu"):
+            if any(abs(hu) > _MOST_HU for hu in getattr(self, name) or ()):
+                raise InputError(f"{name} is at most {_MOST_HU:g} HU, not {getattr(self, name)}.")
         if self.edge_mm[0] < 0 or self.edge_mm[1] > _WIDEST_MM:
             raise InputError(f"edge_mm is from 0 to {_WIDEST_MM:g} mm, not {self.edge_mm}.")
         if self.core_part[0] < 0 or self.core_part[1] > 1:
@@ -267,9 +274,10 @@ def _extras(
     spacing = np.asarray(scene.spacing)
     change = np.zeros(soft.shape, np.float32)
     if paint.rim_hu != 0.0:
-        low, high = _RIM_LEVELS
-        shell = ((soft >= low) & (soft <= high)).astype(np.float32)
-        change += paint.rim_hu * scipy.ndimage.gaussian_filter(shell, _RIM_SIGMA_MM / spacing)
+        # A ramp to both sides of the middle level: it shows on coarse grids too, where hardly a
+        # voxel would lie between two limits.
+        shell = 1.0 - np.abs(soft - _RIM_LEVEL) / _RIM_WIDTH
+        change += paint.rim_hu * np.maximum(shell, 0.0).astype(np.float32)
     if paint.core_hu != 0.0:
         import edt  # slow to import, and only lesions with a core need it
 

@@ -21,6 +21,8 @@ _PLANE_POINTS = 3
 _VOLUME_POINTS = 4
 _DENSE = 257
 _TABLE = 17
+_STEEPEST = 0.8
+"""Below 1, no two points of a field change places."""
 
 
 @cache
@@ -91,8 +93,10 @@ def plane_tables(points: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.stack([plane_field(p, even, even) for p in points]).astype(np.float32)
 
 
-def volume_table(sigma_mm: float, seed: int) -> NDArray[np.float32]:
+def volume_table(sigma_mm: float, seed: int, radii: NDArray[np.float64]) -> NDArray[np.float32]:
     """Draw a 3-D field and return it as a dense table for interpolation.
+
+    A strong field would fold the shape over itself; it is weakened until it does not.
 
     Parameters
     ----------
@@ -100,6 +104,8 @@ def volume_table(sigma_mm: float, seed: int) -> NDArray[np.float32]:
         Strength, as of the planar passes: two of those move each axis, hence sqrt(2) sigma here.
     seed
         Seed of this field alone.
+    radii
+        Semi-axes of the ellipsoid, mm; the field spans two of them to each side.
 
     Returns
     -------
@@ -110,4 +116,8 @@ def volume_table(sigma_mm: float, seed: int) -> NDArray[np.float32]:
     points = np.random.default_rng(seed).normal(0.0, sigma_mm * np.sqrt(2.0), shape)
     line = spline_weights(_VOLUME_POINTS, np.linspace(0.0, 1.0, _TABLE))
     table = np.einsum("cijk,xi,yj,zk->xyzc", points, line, line, line, optimize=True)
+    pitch = 4.0 * radii / (_TABLE - 1)
+    slopes = np.stack(np.gradient(table, *pitch, axis=(0, 1, 2)))
+    steepest = np.sqrt((slopes**2).sum(axis=(0, -1)).max())
+    table *= min(1.0, _STEEPEST / max(steepest, 1e-12))
     return np.ascontiguousarray(table, np.float32)

@@ -21,6 +21,7 @@ from oncoforge.synthesis.scene import Box, Scene, Vector
 _UPRIGHT = (0.0, 0.0, 0.0, 1.0)
 
 _MOST = 1000
+_ENOUGH_VOX = 24
 _LARGEST_MM = 500.0
 
 _LATTICE_MM = 1.25
@@ -116,12 +117,24 @@ class Ellipsoid:
             centre, voxel, radii, self.axes(), self.elastic, self.sigma_mm, self.seed, free
         )
 
-    def equivalent_radius_mm(self, spacing: Vector) -> float:
-        """Return the radius of the sphere of the same volume, before any clipping."""
-        reach = self.reach_vox(spacing)
-        half = np.ceil(reach).astype(int)
-        _, found = self.voxels(spacing, half.astype(float), np.ones(2 * half + 1, np.bool_))
-        return float((3 * found[0] * math.prod(spacing) / (4 * math.pi)) ** (1 / 3))
+    def measured(self, spacing: Vector) -> tuple[float, NDArray[np.float64]]:
+        """Measure the whole shape, before any clipping, on voxels no finer than is needed.
+
+        Returns
+        -------
+        radius_mm : float
+            Of the sphere of the same volume.
+        offset_mm : float64 (3,)
+            Centroid less centre.
+        """
+        pitch = max(self.radii_mm) / _ENOUGH_VOX
+        x, y, z = (max(s, pitch) for s in spacing)
+        half = np.ceil(self.reach_vox((x, y, z))).astype(int)
+        inside, found = self.voxels((x, y, z), half.astype(float), np.ones(2 * half + 1, np.bool_))
+        radius = (3 * found[0] * x * y * z / (4 * math.pi)) ** (1 / 3)
+        if found[0] == 0:
+            return 0.0, np.zeros(3)
+        return float(radius), (np.argwhere(inside).mean(axis=0) - half) * (x, y, z)
 
 
 @dataclass(frozen=True)
@@ -207,7 +220,8 @@ class Ellipsoids:
             shape = self._draw_shape(kind, scene.spacing, rng)
             radius = float(np.prod(shape.radii_mm)) ** (1 / 3)
             if number < len(self.at_mm):
-                centre = np.asarray(self.at_mm[number], float)
+                # Deformation moves a shape: its centroid, not its centre, goes where it was asked.
+                centre = np.asarray(self.at_mm[number], float) - shape.measured(scene.spacing)[1]
             else:
                 found = places.draw(radius, placed, rng)
                 if found is None:
@@ -279,7 +293,7 @@ class Ellipsoids:
         if self.diameter_mm is None:
             return shape
         for _ in range(3):
-            radius = shape.equivalent_radius_mm(spacing)
+            radius, _ = shape.measured(spacing)
             if radius == 0.0:
                 break
             scale = self.diameter_mm / 2 / radius

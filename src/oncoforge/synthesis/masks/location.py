@@ -1,7 +1,7 @@
 """Where lesions may lie: the published band of slices, or admissible places by distance.
 
-Every search here is bounded. When nothing suits, the best of the candidates is taken; only where all
-lie too close to other lesions is there no place.
+Every search here is bounded. When nothing suits, the best of the candidates is taken; only where
+all lie too close to other lesions is there no place.
 """
 
 from __future__ import annotations

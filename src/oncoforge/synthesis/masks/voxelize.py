@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from oncoforge.compiled import compiled, inlined
 from numpy.typing import NDArray
 
+from oncoforge.compiled import compiled, inlined
 from oncoforge.synthesis.masks.deformation import (
     PLANES,
     draw_planes,
@@ -138,7 +136,7 @@ def mark_turned(
     if mode == "planes":
         planes = plane_tables(draw_planes(sigma_mm, seed))
     elif mode == "volume":
-        volume = volume_table(sigma_mm, seed)
+        volume = volume_table(sigma_mm, seed, radii)
     moves = np.abs(planes).max(axis=(2, 3)).astype(float)
     farthest = np.abs(volume).max(axis=(0, 1, 2)).astype(float)
     for (a, b), (first, second) in zip(PLANES, moves, strict=True):
