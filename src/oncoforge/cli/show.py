@@ -46,7 +46,7 @@ def outcome(result: Outcome, as_json: bool) -> None:
             f"{row['volume_mm3']:.0f}",
             f"{row['mean_hu']:.0f}",
             "-" if contrast is None else f"{contrast:+.0f}",
-            ", ".join(f"{c:.0f}" for c in row["centre_ras_mm"]),
+            ", ".join(str(round(c)) for c in row["centre_ras_mm"]),
         )
     console = Console()
     console.print(table)
