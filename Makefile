@@ -13,8 +13,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 	$(PIP) --constraint constraints.txt --editable .
 	@touch $@
 
-# Everything: PyTorch first and on its own, because a range that admits a newer release would
-# download gigabytes of CUDA libraries.
+# Everything: PyTorch first and on its own, so that its pin decides which build comes, and no range
+# of another package asks for a newer one (gigabytes of CUDA libraries on some indexes).
 .venv/.everything: .venv/.package
 	$(PIP) torch==2.13.0
 	$(PIP) --constraint constraints.txt --editable ".[monai]" --group test --group lint --group docs

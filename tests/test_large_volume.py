@@ -36,7 +36,7 @@ print(json.dumps({"code": code, "peak_mb": peak / 1e6}), file=sys.stderr)
 
 
 def _body() -> tuple[np.ndarray, np.ndarray]:
-    """A noisy body in air with an ellipsoid liver (TotalSegmentator's 5)."""
+    """A noisy body in air with a liver (TotalSegmentator's 5) and a column all along it (27)."""
     # A small noisy block many times over: cheap, and as hard to compress as a CT.
     block = np.random.default_rng(0).normal(60, 15, (64, 64, 50)).astype(np.int16)
     image = np.full(SHAPE, -1000, np.int16)
@@ -44,12 +44,16 @@ def _body() -> tuple[np.ndarray, np.ndarray]:
     labels = np.zeros(SHAPE, np.uint8)
     x, y, z = np.ogrid[-1:1:230j, -1:1:180j, -1:1:200j]
     labels[200:430, 180:360, 350:550][x**2 + y**2 + z**2 < 1] = 5
+    labels[100:180, 200:300] = 27
     return image, labels
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no measure of the peak")
-def test_full_size_ct_stays_within_three_times_its_float_size(tmp_path):
+@pytest.mark.parametrize(
+    ("organ", "value", "style"), [("liver", 5, "oncoforge"), ("vertebra", 27, "instances")]
+)
+def test_full_size_ct_stays_within_three_times_its_float_size(tmp_path, organ, value, style):
     image, labels = _body()
     grid = Grid(SHAPE, np.diag([-0.7, -0.7, 1.0, 1.0]))
     paths = [tmp_path / "ct.nii.gz", tmp_path / "labels.nii.gz"]
@@ -58,6 +62,7 @@ def test_full_size_ct_stays_within_three_times_its_float_size(tmp_path):
 
     out = tmp_path / "out"
     arguments = ["synth", *paths, "--preset", "realistic", "--seed", "1", "--out", out]
+    arguments += ["--organ", organ, "--label-style", style]
     done = subprocess.run(
         [sys.executable, "-c", RUN, *map(str, arguments)],
         capture_output=True,
@@ -74,6 +79,7 @@ def test_full_size_ct_stays_within_three_times_its_float_size(tmp_path):
     made_labels = np.asarray(nib.load(out / "label.nii.gz").dataobj)
     assert (made.shape, made.get_data_dtype()) == (SHAPE, np.int16)
     np.testing.assert_allclose(made.affine, grid.affine)
-    assert np.count_nonzero(made_labels == 2) == sum(r["voxels"] for r in record["lesions"])
-    np.testing.assert_array_equal(made_labels > 0, labels > 0)
-    np.testing.assert_array_equal(np.asarray(made.dataobj)[labels == 0], image[labels == 0])
+    tumor = made_labels > 0 if style == "instances" else made_labels == 2
+    assert np.count_nonzero(tumor) == sum(r["voxels"] for r in record["lesions"])
+    assert (labels[tumor] == value).all()
+    np.testing.assert_array_equal(np.asarray(made.dataobj)[labels != value], image[labels != value])

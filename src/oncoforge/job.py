@@ -24,16 +24,19 @@ from oncoforge.phantom import make_phantom
 from oncoforge.reports.synthesis import SynthesisView, render
 from oncoforge.synthesis.base import Recipe
 from oncoforge.synthesis.cases import AIRY_HU, METHODS, SynthesizedCase, replay, synthesize
-from oncoforge.synthesis.scene import Vector, bounding_box
+from oncoforge.synthesis.scene import Box, Vector, bounding_box
 from oncoforge.version import __version__
 
 RECORD = "lesions.json"
 FILES = ("image.nii.gz", "label.nii.gz", RECORD, "report.html", "report.png")
 """What a run leaves in its folder."""
 
+DTYPES = ("int16", "float32", "same")
+
 Step = Callable[[str], None]
 
 _HALF_WINDOW_HU = 125.0
+_WIDEST_SOFT_HU = 450.0
 
 
 def _silent(_: str) -> None:
@@ -109,6 +112,7 @@ def forge(
     seed: int = 0,
     at: Sequence[Vector] = (),
     label_style: str = "oncoforge",
+    dtype: str = "int16",
     series: str | None = None,
     resample_labels: bool = False,
     force: bool = False,
@@ -128,6 +132,9 @@ def forge(
         See `synthesize`.
     label_style
         One of `anatomy.STYLES`.
+    dtype
+        One of `DTYPES`: number type of the written CT. int16 rounds to whole HU; ``"same"`` keeps
+        the input's type and scaling.
     overwrite
         Replace files of an earlier run.
     step
@@ -158,6 +165,7 @@ def forge(
         seed=seed,
         at=at,
         label_style=label_style,
+        dtype=dtype,
         overwrite=overwrite,
         step=step,
         **settings,
@@ -174,6 +182,7 @@ def forge_case(
     seed: int = 0,
     at: Sequence[Vector] = (),
     label_style: str = "oncoforge",
+    dtype: str = "int16",
     overwrite: bool = False,
     step: Step = _silent,
     **settings: Any,
@@ -184,7 +193,9 @@ def forge_case(
     if method not in METHODS:
         raise UnknownNameError("method", method, METHODS)
     METHODS[method](size=size, **settings)
-    _check_style(label_style)
+    anatomy.restyle(np.zeros(1, np.uint8), label_style, organ, np.zeros(1, np.uint8))
+    if dtype not in DTYPES:
+        raise UnknownNameError("dtype", dtype, DTYPES)
 
     def make(case: Case) -> SynthesizedCase:
         force = bool(origin.options.get("force"))
@@ -192,7 +203,8 @@ def forge_case(
             case, organ, method, size, seed, at=at, in_place=True, force=force, **settings
         )
 
-    return _run(origin, Path(out), organ, make, seed, label_style, overwrite, step)
+    wanted = Wanted(organ, seed, label_style, dtype)
+    return _run(origin, Path(out), wanted, make, overwrite, step)
 
 
 def forge_again(
@@ -235,6 +247,13 @@ def forge_again(
         options["force"] = True
     origin = Origin(data["input"]["kind"], options)
 
+    recipe = Recipe.from_dict(data["recipe"])
+    if recipe.version != __version__ and not force:
+        raise InputError(
+            f"{record} was made by oncoforge {recipe.version} and this is {__version__}, which may "
+            "give other bytes; install that version, or --force to go on."
+        )
+
     def make(case: Case) -> SynthesizedCase:
         found = _fingerprint(case)
         if found != data["input"]["fingerprint"] and not force:
@@ -243,46 +262,69 @@ def forge_again(
                 f"{record} was made from; give the same files, or --force to apply its recipe "
                 "to these."
             )
-        recipe = Recipe.from_dict(data["recipe"])
         unchecked = force or bool(options.get("force"))
         return replay(case, data["organ"], recipe, in_place=True, force=unchecked)
 
-    style = data["label_style"]
-    # The record keeps the input's first name, so that the files are the same wherever it moved.
-    kept = data["input"]
-    return _run(origin, Path(out), data["organ"], make, data["seed"], style, overwrite, step, kept)
+    wanted = Wanted(
+        data["organ"], data["seed"], data["label_style"], data.get("dtype", "int16"), data["input"]
+    )
+    return _run(origin, Path(out), wanted, make, overwrite, step)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a run writes, apart from the lesions themselves.
+
+    Parameters
+    ----------
+    organ, seed, label_style, dtype
+        See `forge`.
+    known
+        Input block of the record that is rebuilt: it stays as it is if the input is the same, so
+        that the files are, wherever the input has moved.
+    """
+
+    organ: str
+    seed: int
+    label_style: str
+    dtype: str
+    known: Mapping[str, Any] | None = None
 
 
 def _run(
     origin: Origin,
     out: Path,
-    organ: str,
+    wanted: Wanted,
     make: Callable[[Case], SynthesizedCase],
-    seed: int,
-    style: str,
     overwrite: bool,
     step: Step,
-    kept: Mapping[str, Any] | None = None,
 ) -> Outcome:
     with _staging(out, overwrite) as folder:
         step("Reading the CT" if origin.kind == "files" else "Making the phantom")
-        case = origin.case()
-        source = {
+        try:
+            case = origin.case()
+        except OSError as error:
+            raise InputError(f"The input cannot be read: {error}.") from error
+        source: Mapping[str, Any] = {
             "kind": origin.kind,
             "options": dict(origin.options),
             "fingerprint": _fingerprint(case),
         }
-        box = bounding_box(case.organ(organ))
-        before = case.image[box].copy() if box else case.image[:0, :0, :0]
+        if wanted.known is not None and wanted.known["fingerprint"] == source["fingerprint"]:
+            source = wanted.known
+        box = bounding_box(case.organ(wanted.organ))
+        assert box is not None  # an absent organ is an error of its own
+        before = case.image[box].copy()
         step("Making tumours")
         made = make(case)
         record = {
             "oncoforge": __version__,
-            "input": source if kept is None else kept,
+            "input": source,
             "organ": made.organ_name,
             "method": made.synthesis.recipe.method,
-            "seed": seed,
-            "label_style": style,
+            "seed": wanted.seed,
+            "label_style": wanted.label_style,
+            "dtype": wanted.dtype,
             "spacing_mm": list(made.spacing),
             "shape": list(made.shape),
             "lesions": made.table(),
@@ -290,10 +332,8 @@ def _run(
             "recipe": made.synthesis.recipe.to_dict(),
         }
         step("Writing the CT")
-        write_image(folder / "image.nii.gz", made.image, made.source)
-        instances = made.synthesis.instances() if style == "instances" else None
-        styled = anatomy.restyle(made.labels, style, made.organ_name, instances)
-        write_labels(folder / "label.nii.gz", styled, made.source)
+        write_image(folder / "image.nii.gz", made.image, made.source, wanted.dtype)
+        write_labels(folder / "label.nii.gz", _styled(made, wanted.label_style), made.source)
         text = json.dumps(record, indent=2) + "\n"
         (folder / RECORD).write_text(text, encoding="utf-8")
         step("Drawing the report")
@@ -303,12 +343,24 @@ def _run(
     return Outcome(out, record)
 
 
+def _styled(made: SynthesizedCase, style: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Return the labels in the style asked for."""
+    if style != "instances":
+        return anatomy.restyle(made.labels, style, made.organ_name)
+    # Outside the organ's box this map is untouched memory, which takes none.
+    few = len(made.synthesis.lesions) < 256
+    whole = np.zeros(made.shape, np.uint8 if few else np.uint16)
+    whole[made.synthesis.box] = made.synthesis.instances(made.synthesis.box)
+    return whole
+
+
 def _view(
-    made: SynthesizedCase, before: NDArray[np.float32], box: Any, record: Mapping[str, Any]
+    made: SynthesizedCase, before: NDArray[np.float32], box: Box, record: Mapping[str, Any]
 ) -> SynthesisView:
-    """Gather what the report shows."""
+    """Gather what the report shows, without another array of the whole scan."""
     organ = anatomy.organ(made.organ_name)
-    box = box or made.synthesis.box
+    labels = made.labels[box]
+    mask = (labels == organ.label) | (labels == organ.tumor_label)
     recipe = made.synthesis.recipe
     name = organ.name.replace("_", " ")
     size = recipe.parameters.get("size", "")
@@ -316,10 +368,10 @@ def _view(
         image=made.image,
         before=before,
         box=box,
-        organ=made.organ(organ.name)[box],
-        instances=made.synthesis.instances()[box],
+        organ=mask,
+        instances=made.synthesis.instances(box),
         spacing=made.spacing,
-        window=_window(organ, before, made.organ(organ.name)[box]),
+        window=_window(organ, before[mask]),
         lesions=record["lesions"],
         skipped=record["skipped"],
         title=f"Synthetic {name} tumours",
@@ -339,13 +391,13 @@ def _view(
     )
 
 
-def _window(
-    organ: anatomy.Organ, before: NDArray[np.float32], mask: NDArray[np.bool_]
-) -> tuple[float, float]:
-    """Return a display window about the organ as it is in this scan, whatever its phase."""
-    if organ.hu[1] < AIRY_HU:
-        return float(organ.window[0]), float(organ.window[1])
-    middle = float(np.median(before[mask]))
+def _window(organ: anatomy.Organ, values: NDArray[np.float32]) -> tuple[float, float]:
+    """Return a display window: about a soft organ as it is in this scan, whatever its phase."""
+    low, high = organ.window
+    airy = np.quantile(values, 0.05) < AIRY_HU
+    if airy or high - low > _WIDEST_SOFT_HU:
+        return float(low), float(high)
+    middle = float(np.median(values))
     return round(middle - _HALF_WINDOW_HU), round(middle + _HALF_WINDOW_HU)
 
 
@@ -360,17 +412,15 @@ def _fingerprint(case: Case) -> str:
     return f"crc32:{total:08x}"
 
 
-def _check_style(style: str) -> None:
-    if style not in anatomy.STYLES:
-        raise UnknownNameError("label style", style, anatomy.STYLES)
-
-
 def _read_record(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         missing = {"input", "organ", "recipe", "seed", "label_style"} - set(data)
         if missing or {"kind", "options", "fingerprint"} - set(data["input"]):
             raise ValueError("parts of it are missing")
+        words = (data["input"]["kind"], data["organ"], data["label_style"])
+        if not all(isinstance(word, str) for word in words):
+            raise ValueError("kind of input, organ and label style are words")
         if not isinstance(data["input"]["options"], dict):
             raise ValueError("the options of its input are no mapping")
     except FileNotFoundError as error:
@@ -383,9 +433,8 @@ def _read_record(path: Path) -> dict[str, Any]:
     return dict(data)
 
 
-@contextmanager
-def _staging(out: Path, overwrite: bool) -> Iterator[Path]:
-    """Give a folder to write into, whose files move to `out` together once all are there."""
+def _check_target(out: Path, overwrite: bool) -> None:
+    """Refuse a folder whose files would be lost, or could not be replaced."""
     there = [name for name in FILES if (out / name).exists()]
     if there and not overwrite:
         raise OutputError(
@@ -394,10 +443,16 @@ def _staging(out: Path, overwrite: bool) -> Iterator[Path]:
     folders = [name for name in FILES if (out / name).is_dir()]
     if folders:
         raise OutputError(f"{out / folders[0]} is a folder; move it away, or choose another --out.")
-    # Parents first; what was not there before goes again if the run fails.
-    new = [folder for folder in (out, *out.parents) if not folder.exists()]
-    folder = None
+
+
+@contextmanager
+def _staging(out: Path, overwrite: bool) -> Iterator[Path]:
+    """Give a folder to write into, whose files move to `out` together once all are there."""
+    folder, new = None, []
     try:
+        _check_target(out, overwrite)
+        # What was not there before goes again if the run fails.
+        new = [place for place in (out, *out.parents) if not place.exists()]
         out.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=".oncoforge-", dir=out))
         yield folder

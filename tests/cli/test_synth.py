@@ -529,3 +529,44 @@ def test_real_dicom_series(data_dir, cli, tmp_path):
     again = tmp_path / "again"
     assert cli("synth", "--replay", out / "lesions.json", "--out", again).code == 0
     assert _differing(_bytes(out), _bytes(again)) == []
+
+
+def test_forced_replay_on_another_scan_records_that_scan(phantom, ct, synth, cli, tmp_path):
+    first = synth(ct, "--organ", "liver", "--size", "small")
+    folder = tmp_path / "brighter"
+    folder.mkdir()
+    other = _save(Stored(phantom.image + 3, phantom.labels, phantom.affine), folder)
+    second = tmp_path / "second"
+    done = cli("synth", *other, "--replay", first / "lesions.json", "--force", "--out", second)
+    assert done.code == 0, done.err
+    assert _record(second)["input"]["options"]["image_path"] == str(other[0])
+    third = tmp_path / "third"
+    done = cli("synth", "--replay", second / "lesions.json", "--out", third)
+    assert done.code == 0, done.err
+    assert _differing(_bytes(second), _bytes(third)) == []
+
+
+def test_float_output_keeps_every_bit_outside_the_organ(phantom, synth, tmp_path):
+    folder = tmp_path / "float"
+    folder.mkdir()
+    image = (phantom.image + 0.4).astype(np.float32)
+    stored = Stored(image, phantom.labels, phantom.affine)
+    files = _save(stored, folder)
+    out = synth(files, "--organ", "liver", "--dtype", "same")
+    image, _, dtype = _load(out / "image.nii.gz")
+    before, _, _ = _load(files[0])
+    labels, _, _ = _load(files[1])
+    assert dtype == np.float32
+    np.testing.assert_array_equal(image[labels != 1], before[labels != 1])
+    assert (image[labels == 1] != before[labels == 1]).any()
+
+
+def test_replay_of_another_version_needs_force(ct, synth, cli, tmp_path):
+    record = synth(ct, "--organ", "liver", "--size", "small") / "lesions.json"
+    data = json.loads(record.read_text())
+    data["recipe"]["version"] = "99.0"
+    record.write_text(json.dumps(data))
+    done = cli("synth", "--replay", record, "--out", tmp_path / "again")
+    assert done.code == 2
+    assert "99.0" in done.err
+    assert cli("synth", "--replay", record, "--force", "--out", tmp_path / "again").code == 0

@@ -121,7 +121,7 @@ def test_missing_voxels_of_a_detached_header_are_named(tmp_path, image, ending):
     for other in tmp_path.iterdir():
         if other != path:
             other.unlink()
-    with pytest.raises(InputError, match=r"cannot be read|header is damaged|not beside it"):
+    with pytest.raises(InputError, match="not a file beside it"):
         read_image(path)
 
 
@@ -160,3 +160,30 @@ def test_a_left_handed_nrrd_keeps_its_place(tmp_path, image, ct):
     write_image(tmp_path / "c.nii", one.array, one.source)
     stored = np.asarray(nib.load(tmp_path / "c.nii").dataobj)
     np.testing.assert_array_equal(stored, ct[:, :, ::-1])
+
+
+HOSTILE = ("/dev/zero", "/etc/hostname", "../secret.raw", "LIST", "slice%03d.raw 1 3 1")
+
+
+@pytest.mark.parametrize("data", HOSTILE)
+@pytest.mark.parametrize("ending", [".nhdr", ".mhd"])
+def test_a_header_may_name_a_file_beside_it_only(tmp_path, image, ending, data):
+    (tmp_path / "secret.raw").write_bytes(b"0" * 10**6)
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    path = folder / f"a{ending}"
+    sitk.WriteImage(image, str(path))
+    header = path.read_text("latin-1").replace("a.raw", data)
+    assert data in header
+    path.write_text(header, "latin-1")
+    with pytest.raises(InputError, match=r"not a file beside it|several files"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("ending", [".nhdr", ".mhd"])
+def test_a_detached_file_too_small_for_its_header_is_refused(tmp_path, image, ending):
+    path = tmp_path / f"a{ending}"
+    sitk.WriteImage(image, str(path))
+    (tmp_path / "a.raw").write_bytes(b"0")
+    with pytest.raises(InputError, match=r"cut short|cannot be read"):
+        read_image(path)

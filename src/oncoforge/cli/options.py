@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from oncoforge.job import forge
+from oncoforge.job import forge, forge_case
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -93,7 +93,9 @@ def lesion_options(command: F, preset: str = "published") -> F:
             help="tiny, small, medium, large, mix or random.",
         ),
         click.option("--count", type=int, help="Number of lesions."),
-        click.option("--diameter", type=Length(), help="Their diameter, such as 12mm."),
+        click.option(
+            "--diameter", type=Length(), help="Their diameter, such as 12mm, whatever the size."
+        ),
         click.option(
             "--at",
             type=Position(),
@@ -129,6 +131,12 @@ def lesion_options(command: F, preset: str = "published") -> F:
 def output_options(command: F) -> F:
     """Add the options of every command that writes a result."""
     options = [
+        click.option(
+            "--dtype",
+            default="int16",
+            show_default=True,
+            help="Numbers of the written CT: int16 (whole HU), float32, or same as the input.",
+        ),
         click.option("--overwrite", is_flag=True, help="Replace the files of an earlier run."),
         click.option("--json", "as_json", is_flag=True, help="Print a summary for machines."),
     ]
@@ -144,7 +152,8 @@ def gather(
     parameters = click.get_current_context().command.params
     own = {name: p.opts[-1] for p in parameters if p.name != "settings" for name in [p.name or ""]}
     own |= {"diameter_mm": "--diameter", "at_mm": "--at"}
-    arguments = inspect.signature(forge).parameters
+    arguments = {"self", *inspect.signature(forge).parameters}
+    arguments |= set(inspect.signature(forge_case).parameters)
     for name, _ in settings:
         if name not in own and name in arguments:
             raise click.UsageError(f"There is no setting {name!r}.")

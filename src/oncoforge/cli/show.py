@@ -31,8 +31,9 @@ def outcome(result: Outcome, as_json: bool) -> None:
         click.echo(json.dumps(result.summary(), indent=2))
         return
     record = result.record
+    count = len(record["lesions"])
     table = Table(
-        title=f"{len(record['lesions'])} lesions in the {record['organ'].replace('_', ' ')}",
+        title=f"{count} lesion{'s' * (count != 1)} in the {record['organ'].replace('_', ' ')}",
         box=box.SIMPLE,
     )
     for name in ("id", "kind", "mm", "mm3", "mean HU", "contrast HU", "centre (RAS mm)"):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from oncoforge.errors import InputError
+from oncoforge.formats.detached import nhdr_size
 from oncoforge.formats.metaimage import metaimage_payload
 from oncoforge.formats.slabs import Array, slices_per_slab
 from oncoforge.formats.stored import MOST_DEFLATION, StoredVolume, check_size, grid_of
@@ -120,10 +121,9 @@ def _volume_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[:3]
 
 
-def _nrrd_payload(path: Path) -> int | None:
-    if path.suffix.lower() == ".nhdr":
-        return None  # its voxels are in another file
-    return path.stat().st_size * MOST_DEFLATION
+def _nrrd_payload(path: Path) -> int:
+    detached = path.suffix.lower() == ".nhdr"
+    return (nhdr_size(path) if detached else path.stat().st_size) * MOST_DEFLATION
 
 
 def _voxels(path: Path, reader: Any) -> Any:

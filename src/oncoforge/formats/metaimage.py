@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from oncoforge.errors import InputError
+from oncoforge.formats.detached import detached_size
 from oncoforge.formats.stored import MOST_DEFLATION
 
 _LONGEST_HEADER = 2**16
 
 
-def metaimage_payload(path: Path) -> int | None:
-    """Return the most bytes of voxels that a MetaImage file can hold, None if they are elsewhere.
+def metaimage_payload(path: Path) -> int:
+    """Return the most bytes of voxels that a MetaImage file can hold.
 
     Parameters
     ----------
@@ -22,13 +23,12 @@ def metaimage_payload(path: Path) -> int | None:
     ------
     InputError
         If this is no MetaImage file, its compressed voxels are cut short, or the file that it
-        names is not there.
+        names is not beside it.
     """
     fields, length = _fields(path)
     data = fields["ElementDataFile"]
     if data != "LOCAL":
-        _check_detached(path, data)
-        return None
+        return detached_size(path, data) * MOST_DEFLATION
     rest = path.stat().st_size - length
     if fields.get("CompressedData", "False").lower() != "true":
         return rest
@@ -59,12 +59,3 @@ def _fields(path: Path) -> tuple[dict[str, str], int]:
             "name's ending."
         )
     return fields, length
-
-
-def _check_detached(path: Path, data: str) -> None:
-    # "LIST" and patterns name many files; those are left to ITK.
-    single = not data.startswith("LIST") and "%" not in data
-    if single and not (path.parent / data).is_file():
-        raise InputError(
-            f"{path} keeps its voxels in {data}, which is not beside it. Copy both files."
-        )

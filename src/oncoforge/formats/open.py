@@ -65,11 +65,11 @@ def open_labels(path: str | os.PathLike[str]) -> StoredVolume:
 
 
 def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise InputError(f"{path} does not exist. Check the path.")
-    if not path.is_file():
-        raise InputError(f"{path} is not a file. Check the path.")
     try:
+        if not path.exists():
+            raise InputError(f"{path} does not exist. Check the path.")
+        if not path.is_file():
+            raise InputError(f"{path} is not a file. Check the path.")
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:

@@ -86,6 +86,8 @@ class Recipe:
             if unknown := sorted(set(rest) - known):
                 raise TypeError(f"unknown key {unknown[0]!r}")
             rest["skipped"] = tuple(rest.get("skipped", ()))
+            if not isinstance(rest["parameters"], Mapping) or not isinstance(rest["method"], str):
+                raise TypeError("method is a word and parameters a mapping")
             return cls(lesions=lesions, **rest)
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(
@@ -166,11 +168,22 @@ class Synthesis:
     box: Box
     _instances: NDArray[np.uint16] = field(repr=False)
 
-    def instances(self) -> NDArray[np.uint16]:
-        """Return the lesions' ids as a uint16 map (X, Y, Z); 0 where there is none."""
-        whole = np.zeros(self.tumor.shape, np.uint16)
-        whole[self.box] = self._instances
-        return whole
+    def instances(self, box: Box | None = None) -> NDArray[np.uint16]:
+        """Return the lesions' ids as a uint16 map; 0 where there is none.
+
+        Parameters
+        ----------
+        box
+            Slices of a part of the scan that holds `Synthesis.box`; None for all of it (X, Y, Z).
+        """
+        wide = box or tuple(slice(0, n) for n in self.tumor.shape)
+        part = np.zeros([s.stop - s.start for s in wide], np.uint16)
+        place = tuple(
+            slice(own.start - s.start, own.stop - s.start)
+            for own, s in zip(self.box, wide, strict=True)
+        )
+        part[place] = self._instances
+        return part
 
 
 @dataclass(frozen=True)

@@ -111,9 +111,10 @@ def synthesize(
         raise UnknownNameError("method", method, METHODS)
     record = anatomy.organ(organ)
     mask = _parenchyma(case, record)
-    if record.tumor_hu is not None and _holds_air(case, mask):
+    given = {"fill_hu", "contrast_hu"} & set(settings)
+    if record.tumor_hu is not None and not given and _holds_air(case, mask):
         # Lesions of lung and bowel are denser than what is there: filled, not darkened.
-        settings.setdefault("fill_hu", tuple(float(hu) for hu in record.tumor_hu))
+        settings["fill_hu"] = tuple(float(hu) for hu in record.tumor_hu)
     if at:
         settings["at_mm"] = tuple(_at(case, mask, record.name, point) for point in at)
     synth = METHODS[method](size=size, **settings)

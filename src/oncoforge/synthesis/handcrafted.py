@@ -1,7 +1,7 @@
 """Hand-crafted tumours: deformed ellipsoids painted with texture.
 
-Method of Hu et al., "Label-Free Liver Tumor Segmentation", CVPR 2023, and of MedCraft, written anew
-from a description of what they do.
+Method of Hu et al., "Label-Free Liver Tumor Segmentation", CVPR 2023, written anew from a
+description of what its released program does.
 """
 
 from __future__ import annotations

@@ -12,6 +12,9 @@ from oncoforge.errors import InputError
 Box = tuple[slice, slice, slice]
 Vector = tuple[float, float, float]
 
+_CLIPPED = 0.02
+"""Part of voxels at exactly 0 above which the lower end was cut off."""
+
 _ENOUGH = 50
 """Fewer voxels of an organ say nothing about the scan's units."""
 
@@ -134,4 +137,10 @@ def check_hu(scene: Scene) -> None:
         raise InputError(
             f"The organ's values run from {low:g} to {high:g}, which are not HU; "
             "give the CT before any scaling to [0, 1]."
+        )
+    around = scene.image[(slice(None, None, 3),) * 3]
+    if around.min() == 0 and around.max() <= 255 and (around == 0).mean() > _CLIPPED:
+        raise InputError(
+            f"Values run from 0 to {around.max():g}, and {(around == 0).mean():.0%} of them are "
+            "exactly 0, as in a windowed image; give the CT in HU."
         )

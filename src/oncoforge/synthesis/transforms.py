@@ -12,6 +12,7 @@ Three ways to be random, and each can be repeated:
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from copy import deepcopy
 from hashlib import blake2b
 from typing import Any
 
@@ -49,13 +50,20 @@ class SynthesizeTumor(RandomizableTransform):
     prob
         Probability that an item is changed.
     organ_label, tumor_label
-        Label values of the organ, and of its tumours.
+        Label values of the organ, and of its tumours: translate other conventions first, or name
+        their values here (in a TotalSegmentator map, 2 is a kidney and no tumour).
     existing
         Change scans that hold a tumour already; False lets them pass through untouched.
     spacing
         Voxel size in mm, for arrays without an affine; a MetaTensor brings its own.
     seed
         Makes draws depend on (seed, epoch, item) alone; see `set_epoch`.
+
+    Raises
+    ------
+    InputError
+        If a parameter makes no sense; when called, if image and label are not two volumes of one
+        grid, if the voxel size is unknown, or if the organ's values are not HU.
     """
 
     def __init__(
@@ -70,6 +78,12 @@ class SynthesizeTumor(RandomizableTransform):
     ) -> None:
         if not 0.0 <= prob <= 1.0:
             raise InputError(f"prob is a probability, from 0 to 1, not {prob}.")
+        if not callable(synthesizer):
+            raise InputError(
+                f"synthesizer is one such as oncoforge.Handcrafted(), not {synthesizer!r}."
+            )
+        if organ_label == tumor_label:
+            raise InputError(f"organ_label and tumor_label are both {organ_label}.")
         if seed is not None and seed < 0:
             raise InputError(f"seed is a whole number from 0, not {seed}.")
         RandomizableTransform.__init__(self, prob)
@@ -83,6 +97,15 @@ class SynthesizeTumor(RandomizableTransform):
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         self._seeded_for: int | None = None
         self._words = [0]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SynthesizeTumor:
+        """Copy all but the epoch, which copies share: one `set_epoch` reaches them all."""
+        twin = object.__new__(type(self))
+        memo[id(self)] = twin
+        shared = {"_epoch": self._epoch}
+        rest = {name: value for name, value in vars(self).items() if name not in shared}
+        twin.__dict__.update(deepcopy(rest, memo) | shared)
+        return twin
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch begins; with ``seed=`` every epoch draws anew."""
@@ -324,20 +347,22 @@ def _grid(img: Any, label: Any, spacing: ArrayLike | None) -> Grid:
 
 
 def _crop(data: Any, start: list[int], size: tuple[int, ...]) -> Any:
-    """Cut a patch out of a volume; a MetaTensor keeps its affine right."""
-    if isinstance(data, MetaTensor):
-        stop = [a + n for a, n in zip(start, size, strict=True)]
-        channels = data if data.ndim == 4 else data[None]
-        return SpatialCrop(roi_start=start, roi_end=stop)(channels)
+    """Cut a patch out of a volume, as a copy; a MetaTensor keeps its affine right."""
     cut = tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))
-    return (data if data.ndim == 4 else data[None])[(slice(None), *cut)]
+    if not isinstance(data, MetaTensor):
+        part = data[(..., *cut)]
+        return part.clone() if isinstance(part, torch.Tensor) else part.copy()
+    stop = [a + n for a, n in zip(start, size, strict=True)]
+    crop = SpatialCrop(roi_start=start, roi_end=stop)
+    return crop(data) if data.ndim == 4 else crop(data[None])[0]
 
 
 def _pad(data: Any, size: tuple[int, ...], value: float) -> Any:
     """Pad a patch to its size on both sides, and return it as what it was."""
     if _volume(data).shape == size:
         return data
-    padded = SpatialPad(size, mode="constant", value=value)(data)
+    pad = SpatialPad(size, mode="constant", value=value)
+    padded = pad(data) if data.ndim == 4 else pad(data[None])[0]
     return padded if isinstance(data, MetaTensor) else convert_to_dst_type(padded, data)[0]
 
 
@@ -345,7 +370,10 @@ def _write_back(made: NDArray[np.float32], organ: NDArray[np.bool_], scan: NDArr
     """Write what changed into a scan of another number type; all else keeps its bits."""
     changed = organ & (made != scan.astype(np.float32))
     values = made[changed]
-    scan[changed] = np.rint(values) if scan.dtype.kind in "iu" else values
+    if scan.dtype.kind in "iu":
+        limits = np.iinfo(scan.dtype)
+        values = np.clip(np.rint(values), limits.min, limits.max)
+    scan[changed] = values
 
 
 def _copy(data: Any) -> Any:

@@ -35,7 +35,7 @@ _MOST_HU = 4096.0
 _GRAIN_HU = 40.0
 """Differences from the smoothed scan up to this count as noise, beyond it as structure."""
 
-_FAINTEST_HU = 10.0
+_FAINTEST_HU = 20.0
 """Change of the mean that a lesion keeps in an organ darker than its floor."""
 
 _FILL_MOTTLE_HU = 40.0
@@ -79,6 +79,8 @@ class Paint:
         for hu in (self.contrast_hu, self.rim_hu, self.core_hu, self.fill_hu or 0.0):
             if abs(hu) > _MOST_HU:
                 raise InputError(f"A change of {hu:g} HU is more than {_MOST_HU:g} HU.")
+        if max(map(abs, self.offset_mm)) > TILE:
+            raise InputError(f"offset_mm {self.offset_mm} is beyond the tile of {TILE} mm.")
         if tuple(self.texture) not in TEXTURES:
             raise InputError(f"texture {self.texture} is not one of {TEXTURES}.")
         if not 0 <= self.edge_mm <= _WIDEST_MM or not 0 <= self.core_part <= 1:
@@ -109,8 +111,9 @@ class Textured:
     fill_hu
         Range of HU to fill lesions to (nodules in the lung); None adds contrast.
     floor_hu
-        Least mean HU of a darker lesion: contrast and core weaken where the organ is too dark for
-        them, as in an unenhanced scan; None lets lesions grow as dark as they come, as published.
+        About the least mean HU of a darker lesion, by the organ's median: contrast, core and rim
+        weaken where the organ is too dark for them, as in an unenhanced scan, but 20 HU of change
+        stay. None lets lesions grow as dark as they come, as published.
     """
 
     contrast_hu: Range = (-145.0, -65.0)
@@ -206,6 +209,7 @@ def _keep_above(one: Plain, organ_hu: float, floor_hu: float) -> None:
         # The texture averages one half, so the mean changes by half of the contrast.
         darkest = -2.0 * max(organ_hu - floor_hu, _FAINTEST_HU)
         one["contrast_hu"] = max(one["contrast_hu"], darkest)
+        one["rim_hu"] = min(one.get("rim_hu", 0.0), -one["contrast_hu"] / 2)
     mean_hu = organ_hu + one["contrast_hu"] / 2
     if one.get("core_hu", 0.0) < 0:
         one["core_hu"] = max(one["core_hu"], min(floor_hu - mean_hu, 0.0))
@@ -277,7 +281,9 @@ def _extras(
         # A ramp to both sides of the middle level: it shows on coarse grids too, where hardly a
         # voxel would lie between two limits.
         shell = 1.0 - np.abs(soft - _RIM_LEVEL) / _RIM_WIDTH
-        change += paint.rim_hu * np.maximum(shell, 0.0).astype(np.float32)
+        # A lesion so small that its softened mask has no inside is no place for a capsule.
+        depth = (float(soft.max()) - _RIM_LEVEL) / (1.0 - _RIM_LEVEL)
+        change += max(depth, 0.0) * paint.rim_hu * np.maximum(shell, 0.0).astype(np.float32)
     if paint.core_hu != 0.0:
         import edt  # slow to import, and only lesions with a core need it
 
@@ -286,8 +292,8 @@ def _extras(
             slice(m.start - b.start, m.stop - b.start) for m, b in zip(mask.box, box, strict=True)
         )
         inside[place] = mask.inside
-        depth = edt.edt(inside, anisotropy=tuple(spacing), black_border=True, parallel=1)
-        core = (depth > (1.0 - paint.core_part) * depth.max()).astype(np.float32)
+        distance = edt.edt(inside, anisotropy=tuple(spacing), black_border=True, parallel=1)
+        core = (distance > (1.0 - paint.core_part) * distance.max()).astype(np.float32)
         change += paint.core_hu * scipy.ndimage.gaussian_filter(core, _CORE_EDGE_MM / spacing)
     return change
 

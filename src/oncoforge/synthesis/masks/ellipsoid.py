@@ -23,6 +23,7 @@ _UPRIGHT = (0.0, 0.0, 0.0, 1.0)
 _MOST = 1000
 _ENOUGH_VOX = 24
 _LARGEST_MM = 500.0
+_FARTHEST_MM = 1e5
 
 _LATTICE_MM = 1.25
 """Up to this voxel size shapes are sampled by nearest voxels, as published at 1 mm; rounding three
@@ -62,6 +63,8 @@ class Ellipsoid:
     def __post_init__(self) -> None:
         if self.elastic not in MODES:
             raise UnknownNameError("elastic mode", self.elastic, MODES)
+        if max(map(abs, self.centre_mm)) > _FARTHEST_MM:
+            raise InputError(f"centre_mm {self.centre_mm} is not in any scan.")
         if not all(0 < radius <= _LARGEST_MM for radius in self.radii_mm):
             raise InputError(
                 f"radii_mm are above 0 and at most {_LARGEST_MM:g} mm, not {self.radii_mm}."

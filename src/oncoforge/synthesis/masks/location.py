@@ -29,7 +29,7 @@ _MARGIN_MM = 2.0
 """In-plane margin of the published generator: a 5 x 5 erosion at 1 mm."""
 
 _BATCH = 64
-_BAND_BATCHES = 40
+_SLICES = 40
 _CANDIDATES = 24
 _COARSE_MM = 3.0
 
@@ -104,21 +104,36 @@ class Places:
         return all(np.linalg.norm(centre - c) >= radius + r + gap for c, r in placed)
 
     def _in_band(self, radius_mm: float, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draw as published, by rejection: exactly uniform over the eroded slice."""
+        """Draw as published: a slice of the band, then any pixel of it that erosion leaves."""
         organ = self.scene.organ
-        nx, ny, nz = organ.shape
+        nz = organ.shape[2]
         mx, my = (ceil(_MARGIN_MM / s - 1e-6) for s in self.scene.spacing[:2])
-        for _ in range(_BAND_BATCHES):
+        for _ in range(_SLICES):
             # A slice may hold nothing after erosion (the original crashes there): draw another.
             z = round(rng.uniform(*_BAND) * (nz - 1))
-            xs = rng.integers(0, nx, _BATCH)
-            ys = rng.integers(0, ny, _BATCH)
-            for x, y in zip(xs[organ[xs, ys, z]], ys[organ[xs, ys, z]], strict=True):
-                if not (mx <= x < nx - mx and my <= y < ny - my):
-                    continue  # beyond its box there is no organ
-                if organ[x - mx : x + mx + 1, y - my : y + my + 1, z].all():
-                    return np.array([x, y, z], float)
+            pixel = self._pixel(organ[:, :, z], mx, my, rng)
+            if pixel is not None:
+                return np.array([*pixel, z], float)
         return self._inside(radius_mm, rng)
+
+    def _pixel(
+        self, plane: NDArray[np.bool_], mx: int, my: int, rng: np.random.Generator
+    ) -> tuple[int, int] | None:
+        """Draw one of the pixels that erosion leaves: by trial, or else among them all."""
+        nx, ny = plane.shape
+        xs, ys = rng.integers(0, nx, _BATCH), rng.integers(0, ny, _BATCH)
+        hit = plane[xs, ys]
+        for x, y in zip(xs[hit], ys[hit], strict=True):
+            # Beyond its box there is no organ.
+            within = mx <= x < nx - mx and my <= y < ny - my
+            if within and plane[x - mx : x + mx + 1, y - my : y + my + 1].all():
+                return int(x), int(y)
+        square = np.ones((2 * mx + 1, 2 * my + 1), np.bool_)
+        left = np.argwhere(scipy.ndimage.binary_erosion(plane, square))
+        if len(left) == 0:
+            return None
+        x, y = left[rng.integers(len(left))]
+        return int(x), int(y)
 
     def _inside(self, radius_mm: float, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw among voxels deep enough for the radius; the margin yields in a thin organ."""
