@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from oncoforge.reports import panels
 from oncoforge.reports.planes import PLANES, Field, Section, field, section
@@ -148,13 +149,22 @@ def _caption(row: Mapping[str, Any], total: int) -> str:
 
 
 def _change_limit(rows: list[_Row]) -> float:
-    """Return the HU at the ends of the colour scale: round, and hardly ever exceeded."""
-    changed = [np.abs(row.section.after - row.section.before) for row in rows]
+    """Return the HU at the ends of the colour scale: round, and hardly ever exceeded close up."""
+    changed = [_change_close_up(row) for row in rows]
     values = np.concatenate([c[c > 0] for c in changed])
     high = float(np.percentile(values, 99)) if values.size else 0.0
     high = max(high, _CHANGE_LEAST_HU)
     step = 10.0 ** math.floor(math.log10(high))
     return math.ceil(high / step) * step
+
+
+def _change_close_up(row: _Row) -> NDArray[np.float32]:
+    """Return the size of the change, HU, in the part of a slice that the close pictures show."""
+    x, y, close = row.section.x_mm, row.section.y_mm, row.close
+    columns = (x <= close.left) & (x >= close.right)
+    rows = (y <= close.top) & (y >= close.bottom)
+    change = row.section.after - row.section.before
+    return np.abs(change[np.ix_(rows, columns)])
 
 
 def _draw_ct(axes: Axes, view: SynthesisView, row: _Row, shown: Field, which: str) -> None:
