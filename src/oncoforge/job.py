@@ -255,18 +255,16 @@ def forge_again(
         )
 
     def make(case: Case) -> SynthesizedCase:
-        found = _fingerprint(case)
-        if found != data["input"]["fingerprint"] and not force:
-            raise InputError(
-                f"{case.source.image_path or 'The phantom'} or its labels are not those that "
-                f"{record} was made from; give the same files, or --force to apply its recipe "
-                "to these."
-            )
         unchecked = force or bool(options.get("force"))
         return replay(case, data["organ"], recipe, in_place=True, force=unchecked)
 
     wanted = Wanted(
-        data["organ"], data["seed"], data["label_style"], data.get("dtype", "int16"), data["input"]
+        data["organ"],
+        data["seed"],
+        data["label_style"],
+        data.get("dtype", "int16"),
+        known=data["input"],
+        only_known=not force,
     )
     return _run(origin, Path(out), wanted, make, overwrite, step)
 
@@ -282,6 +280,8 @@ class Wanted:
     known
         Input block of the record that is rebuilt: it stays as it is if the input is the same, so
         that the files are, wherever the input has moved.
+    only_known
+        Refuse any other input than the known one.
     """
 
     organ: str
@@ -289,6 +289,7 @@ class Wanted:
     label_style: str
     dtype: str
     known: Mapping[str, Any] | None = None
+    only_known: bool = False
 
 
 def _run(
@@ -312,6 +313,12 @@ def _run(
         }
         if wanted.known is not None and wanted.known["fingerprint"] == source["fingerprint"]:
             source = wanted.known
+        elif wanted.only_known:
+            raise InputError(
+                f"{case.source.image_path or 'The phantom'} or its labels are not those that the "
+                "record was made from; give the same files, or --force to apply its recipe to "
+                "these."
+            )
         box = bounding_box(case.organ(wanted.organ))
         assert box is not None  # an absent organ is an error of its own
         before = case.image[box].copy()

@@ -95,7 +95,6 @@ def test_published_appearance_is_one_per_scan_and_plain(small_scan):
     assert len(textures) == 10
     assert stats.chisquare(list(textures.values())).pvalue > 1e-4
     assert all(x["rim_hu"] == x["core_hu"] == 0 and x["fill_hu"] is None for x in looks)
-    assert not any("push" in x for x in looks)
 
 
 def test_published_lesions_overlap_freely_and_none_is_given_up(small_scan):
@@ -275,9 +274,9 @@ MEDIANS = {
 }
 
 
-INDEPENDENT = {"tiny": 1474, "small": 10922, "medium": 35507, "large": 140112, "mix": 175160}
-"""Median tumour voxels on the same liver of a plain NumPy program written from the description of
-the published generator, which deforms its shapes with the elasticdeform package."""
+INDEPENDENT = {"tiny": 1439, "small": 11082, "medium": 38634, "large": 145084, "mix": 159562}
+"""Median tumour voxels of 60 scans on the same liver by ``benchmarks/published_reference.py``,
+which shares nothing with oncoforge."""
 
 
 @pytest.fixture(scope="module")
@@ -312,9 +311,10 @@ def test_medians_on_a_real_liver_are_the_published_ones(real_scan):
         for size, (few, many) in ratios.items()
     )
     print(f"\n{table}")
-    # The published medians are of twenty scans too, so twenty are held to them ...
+    # The published medians are of twenty scans, and scatter as much as ours. This holds for the
+    # streams of seeds 0 to 19, which were selected to meet it, and is no evidence by itself ...
     assert all(((few > 0.75) & (few < 1.25)).all() for few, _ in ratios.values()), f"\n{table}"
-    # ... and a hundred to another program's medians of 40 to 60 scans.
+    # ... but this is: a hundred seeds against another program.
     for size, expected in INDEPENDENT.items():
         found = ratios[size][1][0] * MEDIANS[size][0]
         assert found == pytest.approx(expected, rel=0.2), f"{size}: {found:.0f}, not {expected}"

@@ -140,7 +140,7 @@ def test_a_lesion_that_a_later_one_squeezes_to_nothing_is_accounted_for(scan):
     def plan(centre, radius, **more):
         look = {"texture": [3, 4], "offset_mm": [0, 0, 0], "contrast_hu": -90.0, "edge_mm": 1.0}
         mask = {"centre_mm": list(map(float, centre)), "radii_mm": [radius] * 3, "elastic": "none"}
-        return {"kind": "tiny", "mask": mask, "appearance": look | more}
+        return {"kind": "tiny", "mask": mask, "appearance": look} | more
 
     rng = np.random.default_rng(0)
     for _ in range(60):
@@ -163,5 +163,5 @@ def test_a_strength_beyond_its_range_is_refused(wrong):
 def test_strengths_are_drawn_from_their_range(small_scan):
     synth = Handcrafted("mix", mass_effect=(0.2, 0.4))
     plans = synth.draw(*small_scan, np.random.default_rng(0)).lesions
-    strengths = [plan.appearance["push"] for plan in plans]
+    strengths = [plan.push for plan in plans]
     assert 0.2 <= min(strengths) < max(strengths) <= 0.4

@@ -446,7 +446,7 @@ def test_a_small_watery_organ_is_served_if_its_user_insists():
         ("appearance", {"contrast_hu": "x"}),
         ("appearance", {"edge_mm": -1}),
         ("appearance", {"edge_mm": 1e6}),
-        ("appearance", {"push": "x"}),
+        ("appearance", {"push": 0.1}),
     ],
 )
 def test_a_recipe_with_values_that_make_no_sense_is_refused(scan, part, change):
@@ -466,7 +466,7 @@ organ = np.ones((40, 40, 40), bool)
 image = np.random.default_rng(0).normal(100, 15, organ.shape)
 synth = Handcrafted("tiny")
 recipe = synth.draw(image, organ, (1, 1, 1), np.random.default_rng(0)).to_dict()
-recipe["lesions"][0]["appearance"]["push"] = float(sys.argv[1])
+recipe["lesions"][0]["push"] = float(sys.argv[1])
 try:
     synth.apply(image, organ, (1, 1, 1), recipe)
 except InputError:

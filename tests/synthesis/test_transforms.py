@@ -178,7 +178,9 @@ def test_a_few_voxels_of_organ_do_not_stop_the_training(voxels, hu):
     label[:] = 0
     label[10 : 10 + voxels, 10, 10] = 1
     image[label == 1] = hu
-    SynthesizeTumor(SYNTH, spacing=(1, 1, 1)).set_random_state(1)(image, label)
+    made, made_label = SynthesizeTumor(SYNTH, spacing=(1, 1, 1)).set_random_state(1)(image, label)
+    assert np.isfinite(made).all()
+    assert (made_label[label == 0] == 0).all()
 
 
 def test_scan_with_a_tumour_passes_through_unless_asked_otherwise():

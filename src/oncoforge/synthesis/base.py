@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oncoforge.errors import InputError
-from oncoforge.synthesis.fields import plain
+from oncoforge.synthesis.fields import check_fields, plain
 from oncoforge.synthesis.scene import Box, Scene
 from oncoforge.version import __version__
 
@@ -32,11 +32,24 @@ class LesionPlan:
         Parameters of the mask model (where and what shape).
     appearance
         Parameters of the appearance model (what it looks like); empty until drawn.
+    push
+        Strength of the mass effect, 0 (none) to below 1.
+
+    Raises
+    ------
+    InputError
+        If push is out of its range.
     """
 
     kind: str
     mask: Plain
     appearance: Plain = field(default_factory=dict)
+    push: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_fields(LesionPlan, {"push": self.push}, "lesion parameter")
+        if not 0 <= self.push < 1:
+            raise InputError(f"push is from 0 to below 1, not {self.push:g}.")
 
 
 @dataclass(frozen=True)

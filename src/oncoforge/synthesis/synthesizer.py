@@ -20,23 +20,18 @@ from oncoforge.synthesis.base import (
     Recipe,
     Synthesis,
 )
-from oncoforge.synthesis.fields import check_fields
 from oncoforge.synthesis.mass_effect import push
 from oncoforge.synthesis.measure import lesion_sums
 from oncoforge.synthesis.scene import Box, Scene, Vector, bounding_box, check_hu, make_scene
 
 _STREAM = 145
-"""Tells our streams from others seeded by the same numbers. Any constant would do. Of 200 that were
-tried, with this one the medians over seeds 0 to 19 of each size lie near the published program's
-(themselves medians of 20 runs), so that twenty seeds are a usable sample in tests."""
+"""Tells our streams from others seeded by the same numbers. Any constant would do. This one was
+*selected*, among 200, so that seeds 0 to 19 meet an acceptance check of 20-seed medians; it changes
+no distribution, and that check is therefore no evidence. The evidence is the test of 100 seeds
+against an independent program (``benchmarks/published_reference.py``)."""
 
 _SURROUND_MM = 5.0
 """Contrast is measured against the organ within this distance of the lesion's box."""
-
-
-@dataclass(frozen=True)
-class _Push:
-    push: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,10 +158,11 @@ class Synthesizer:
         )
         plans, skipped = self.masks.draw(scene, shape_rng)
         looks = self.appearance.draw(scene, plans, look_rng)
-        if self.mass_effect is not None:
-            for look in looks:
-                look["push"] = float(push_rng.uniform(*self.mass_effect))
-        lesions = tuple(replace(p, appearance=a) for p, a in zip(plans, looks, strict=True))
+        low, high = self.mass_effect or (0.0, 0.0)
+        lesions = tuple(
+            replace(plan, appearance=look, push=float(push_rng.uniform(low, high)))
+            for plan, look in zip(plans, looks, strict=True)
+        )
         return Recipe(self.method, self.parameters, lesions, tuple(skipped))
 
     def _apply(self, image: NDArray[np.float32], scene: Scene, recipe: Recipe) -> Synthesis:
@@ -179,15 +175,10 @@ class Synthesizer:
             if isinstance(mask, str):
                 skipped.append(mask)
                 continue
-            look = dict(plan.appearance)
-            strength = look.pop("push", 0.0)
-            check_fields(_Push, {"push": strength}, "appearance parameter")
-            if not 0 <= strength < 1:
-                raise InputError(f"push is from 0 to below 1, not {strength:g}.")
-            if strength:
-                push(scene, mask, strength)
+            if plan.push:
+                push(scene, mask, plan.push)
                 moved = True
-            self.appearance.paint(scene, mask, look)
+            self.appearance.paint(scene, mask, plan.appearance)
             ident = len(kinds) + 1
             kinds[ident], boxes[ident] = plan.kind, mask.box
             scene.instances[mask.box][mask.inside] = ident

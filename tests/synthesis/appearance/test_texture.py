@@ -153,7 +153,10 @@ def test_a_core_may_take_the_whole_lesion():
     image = np.random.default_rng(0).normal(100, 15, organ.shape).astype(np.float32)
     whole = LesionMask((slice(0, 5),) * 3, organ)
     paint = Paint((6.0, 4.0), (0.0, 0.0, 0.0), 0.0, 1.0, core_hu=-30.0, core_part=1.0)
+    before = image.copy()
     Textured().paint(make_scene(image, organ, (1.0, 1.0, 1.0)), whole, asdict(paint))
+    assert np.isfinite(image).all()
+    assert (image < before).all()
 
 
 @pytest.mark.parametrize("wanted", [-650.0, 30.0, -50.0])
