@@ -7,33 +7,20 @@ description of what its released program does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, field, fields, make_dataclass, replace
+from dataclasses import asdict
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any
 
-from oncoforge.errors import InputError, UnknownNameError
-from oncoforge.synthesis.appearance.texture import Range, Textured
-from oncoforge.synthesis.fields import check_fields, plain
+from oncoforge.synthesis.appearance.texture import Textured
 from oncoforge.synthesis.masks.ellipsoid import Ellipsoids
 from oncoforge.synthesis.masks.sizes import MIX
+from oncoforge.synthesis.settings import choose, part, settings_of
 from oncoforge.synthesis.synthesizer import Synthesizer
 
 METHOD = "handcrafted"
 
 
-_PARTS = (Ellipsoids, Textured)
-
-# One flat set of names, each with the default that its part gives it.
-Settings: Any = make_dataclass(
-    "Settings",
-    [
-        (f.name, get_type_hints(part)[f.name], field(default=f.default))
-        for part in _PARTS
-        for f in fields(part)
-    ]
-    + [("mass_effect", Range | None, field(default=None))],
-    frozen=True,
-)
+Settings: Any = settings_of(Ellipsoids, Textured)
 """Everything that can be set; see `Ellipsoids`, `Textured` and `Synthesizer` for each.
 
 The defaults are the published generator's, in mm.
@@ -95,22 +82,16 @@ class Handcrafted(Synthesizer):
     """
 
     def __init__(self, size: str = MIX, *, preset: str = "published", **changes: Any) -> None:
-        if preset not in PRESETS:
-            raise UnknownNameError("preset", preset, PRESETS)
-        changes = {name: plain(value) for name, value in changes.items()}
-        check_fields(Settings, {"size": size, **changes}, "setting")
-        settings = replace(PRESETS[preset], size=size, **changes)
-        if settings.mass_effect is not None and not (
-            0 <= settings.mass_effect[0] <= settings.mass_effect[1] < 1
-        ):
-            raise InputError(
-                f"mass_effect is a range within 0 to 1 (1 excluded), not {settings.mass_effect}."
-            )
-        values = asdict(settings)
+        settings = choose(PRESETS, preset, {"size": size, **changes})
         super().__init__(
             method=METHOD,
-            masks=Ellipsoids(**{f.name: values[f.name] for f in fields(Ellipsoids)}),
-            appearance=Textured(**{f.name: values[f.name] for f in fields(Textured)}),
+            masks=part(Ellipsoids, settings),
+            appearance=part(Textured, settings),
             mass_effect=settings.mass_effect,
-            parameters={"preset": preset, **values},
+            parameters={"preset": preset, **asdict(settings)},
         )
+
+    @classmethod
+    def preset_for(cls, organ: str) -> str:
+        """Return the preset that suits an organ when none was chosen."""
+        return "published"

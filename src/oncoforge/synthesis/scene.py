@@ -18,6 +18,9 @@ _CLIPPED = 0.02
 _ENOUGH = 50
 """Fewer voxels of an organ say nothing about the scan's units."""
 
+_TRIES = 64
+"""Voxels drawn at random before all of them are listed."""
+
 _HU_SPREAD = 10.0
 """An organ whose values all lie within this many HU is no CT: noise alone spreads wider."""
 
@@ -100,6 +103,24 @@ def bounding_box(mask: NDArray[np.bool_]) -> Box | None:
     for axis, hit in zip(order, hits, strict=True):
         bounds[axis] = slice(int(hit[0]), int(hit[-1]) + 1)
     return bounds[0], bounds[1], bounds[2]
+
+
+def draw_voxel(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw one of a mask's True voxels: by trial, which is quick, else among all of them.
+
+    Parameters
+    ----------
+    mask
+        bool (x, y, z); at least one is True.
+    rng
+        Source of randomness.
+    """
+    for _ in range(_TRIES):
+        voxel = rng.integers(0, mask.shape)
+        if mask[tuple(voxel)]:
+            return voxel
+    voxels = np.argwhere(mask)
+    return voxels[rng.integers(len(voxels))]
 
 
 def make_scene(

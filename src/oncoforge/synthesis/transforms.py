@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from oncoforge.errors import InputError
 from oncoforge.grid import Grid
-from oncoforge.synthesis.scene import Box, Vector, bounding_box
+from oncoforge.synthesis.scene import Vector, bounding_box, draw_voxel
 from oncoforge.synthesis.synthesizer import Synthesizer
 
 try:
@@ -36,7 +36,6 @@ except ImportError as error:
         "pip install 'oncoforge[monai]'."
     ) from error
 
-_TRIES = 64
 _FINGERPRINT_STRIDE = 5
 
 
@@ -290,21 +289,13 @@ class SynthesizeTumorPatchd(SynthesizeTumord):
         """Draw the first voxel of the patch, such that it lies in the volume if it can."""
         positive = rng.random() < self.pos / (self.pos + self.neg)
         box = bounding_box(held) if positive else None
-        centre = rng.integers(0, held.shape) if box is None else _draw_voxel(held, box, rng)
+        if box is None:
+            centre = rng.integers(0, held.shape)
+        else:
+            centre = draw_voxel(held[box], rng) + [s.start for s in box]
         start = centre - np.array(self.spatial_size) // 2
         last = np.maximum(np.array(held.shape) - self.spatial_size, 0)
         return [int(v) for v in np.clip(start, 0, last)]
-
-
-def _draw_voxel(held: NDArray[np.bool_], box: Box, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw one of a mask's voxels: by trial in its box, which is quick, else among all of them."""
-    low, high = [s.start for s in box], [s.stop for s in box]
-    for _ in range(_TRIES):
-        voxel = rng.integers(low, high)
-        if held[tuple(voxel)]:
-            return voxel
-    voxels = np.argwhere(held)
-    return voxels[rng.integers(len(voxels))]
 
 
 def _worker_seed() -> int | None:

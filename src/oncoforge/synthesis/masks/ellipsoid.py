@@ -14,15 +14,13 @@ from oncoforge.synthesis.base import LesionMask, LesionPlan
 from oncoforge.synthesis.fields import build
 from oncoforge.synthesis.masks import sizes
 from oncoforge.synthesis.masks.deformation import MODES
-from oncoforge.synthesis.masks.location import Placed, Places
+from oncoforge.synthesis.masks.location import Places
 from oncoforge.synthesis.masks.voxelize import Marked, mark_turned, mark_upright
 from oncoforge.synthesis.scene import Box, Scene, Vector
 
 _UPRIGHT = (0.0, 0.0, 0.0, 1.0)
 
-_MOST = 1000
 _ENOUGH_VOX = 24
-_LARGEST_MM = 500.0
 _FARTHEST_MM = 1e5
 
 _LATTICE_MM = 1.25
@@ -65,13 +63,13 @@ class Ellipsoid:
             raise UnknownNameError("elastic mode", self.elastic, MODES)
         if max(map(abs, self.centre_mm)) > _FARTHEST_MM:
             raise InputError(f"centre_mm {self.centre_mm} is not in any scan.")
-        if not all(0 < radius <= _LARGEST_MM for radius in self.radii_mm):
+        if not all(0 < radius <= sizes.LARGEST_MM for radius in self.radii_mm):
             raise InputError(
-                f"radii_mm are above 0 and at most {_LARGEST_MM:g} mm, not {self.radii_mm}."
+                f"radii_mm are above 0 and at most {sizes.LARGEST_MM:g} mm, not {self.radii_mm}."
             )
-        if not 0 <= self.sigma_mm <= _LARGEST_MM or self.seed < 0:
+        if not 0 <= self.sigma_mm <= sizes.LARGEST_MM or self.seed < 0:
             raise InputError(
-                f"sigma_mm ({self.sigma_mm:g}) is from 0 to {_LARGEST_MM:g} mm, and seed "
+                f"sigma_mm ({self.sigma_mm:g}) is from 0 to {sizes.LARGEST_MM:g} mm, and seed "
                 f"({self.seed}) is not negative."
             )
         if abs(sum(q * q for q in self.quaternion) - 1.0) > 1e-3:
@@ -187,21 +185,11 @@ class Ellipsoids:
             raise UnknownNameError("elastic mode", self.elastic, MODES)
         if self.units not in ("mm", "vox"):
             raise UnknownNameError("unit", self.units, ("mm", "vox"))
-        if self.count is not None and not 1 <= self.count <= _MOST:
-            raise InputError(f"count is {self.count}; ask for 1 to {_MOST} lesions.")
-        if self.diameter_mm is not None and not 0 < self.diameter_mm < _LARGEST_MM:
-            raise InputError(
-                f"diameter is {self.diameter_mm:g} mm; give one between 0 and {_LARGEST_MM:g} mm."
-            )
+        sizes.check_lesions(self.count, self.diameter_mm, len(self.at_mm))
         if self.margin < 0 or (self.min_distance_mm or 0) < 0 or not 0 <= self.min_inside <= 1:
             raise InputError(
                 f"margin ({self.margin:g}) and min_distance_mm ({self.min_distance_mm}) are not "
                 f"negative, and min_inside ({self.min_inside:g}) is from 0 to 1."
-            )
-        if self.count is not None and self.count < len(self.at_mm):
-            raise InputError(
-                f"count is {self.count} but {len(self.at_mm)} positions were given; "
-                "leave count out or raise it."
             )
 
     def draw(self, scene: Scene, rng: np.random.Generator) -> tuple[list[LesionPlan], list[str]]:
@@ -218,50 +206,26 @@ class Ellipsoids:
         )
         plans: list[LesionPlan] = []
         skipped: list[str] = []
-        placed: list[Placed] = []
-        for number, kind in enumerate(self._kinds(scene.share, rng)):
+        count = self.count or len(self.at_mm) or None
+        kinds = sizes.draw_kinds(self.size, count, self.diameter_mm, scene.share, rng)
+        if self.min_distance_mm is not None:
+            kinds = sizes.largest_first(kinds)
+        for number, kind in enumerate(kinds):
             shape = self._draw_shape(kind, scene.spacing, rng)
             radius = float(np.prod(shape.radii_mm)) ** (1 / 3)
             if number < len(self.at_mm):
                 # Deformation moves a shape: its centroid, not its centre, goes where it was asked.
                 centre = np.asarray(self.at_mm[number], float) - shape.measured(scene.spacing)[1]
+                places.take(centre, radius)
             else:
-                found = places.draw(radius, placed, rng)
-                if found is None:
-                    skipped.append(
-                        f"A {kind} lesion ({2 * radius:.0f} mm) was left out: there is no place "
-                        f"{self.min_distance_mm:g} mm clear of the others."
-                    )
+                found = places.find(kind, radius, rng)
+                if isinstance(found, str):
+                    skipped.append(found)
                     continue
                 centre = found
-            placed.append((centre, radius))
             drawn = vars(shape) | {"centre_mm": [float(c) for c in centre]}
             plans.append(LesionPlan(kind, drawn))
         return plans, skipped
-
-    def _kinds(self, share: float, rng: np.random.Generator) -> list[str]:
-        """Draw the size class of every lesion of one scan."""
-        size = self.size
-        if size == sizes.RANDOM:
-            size = str(rng.choice([*sizes.SIZES, sizes.MIX]))
-        if self.diameter_mm is not None:
-            size = sizes.nearest_size(self.diameter_mm / 2)
-        count = self.count or len(self.at_mm) or None
-        if count is None and size == sizes.MIX:
-            ranges = {name: c.count_in_mix for name, c in sizes.SIZES.items()}
-        elif size == sizes.MIX:
-            return [str(k) for k in rng.choice(list(sizes.SIZES), count)]
-        else:
-            ranges = {size: (count, count) if count else sizes.SIZES[size].count}
-        kinds = [kind for kind, (a, b) in ranges.items() for _ in range(rng.integers(a, b + 1))]
-        if count is None and share < 1.0:
-            # A part of the organ holds that part of its lesions, but at least one.
-            kept = [kind for kind in kinds if rng.random() < share]
-            kinds = kept or [kinds[int(rng.integers(len(kinds)))]]
-        if self.min_distance_mm is not None:
-            # Small ones still fit between large ones, but not the other way round.
-            kinds.sort(key=list(sizes.SIZES).index, reverse=True)
-        return kinds
 
     def _draw_shape(self, kind: str, spacing: Vector, rng: np.random.Generator) -> Ellipsoid:
         """Draw an ellipsoid at the origin."""

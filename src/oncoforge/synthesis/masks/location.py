@@ -6,8 +6,7 @@ all lie too close to other lesions is there no place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil
 
@@ -16,9 +15,9 @@ import scipy
 from numpy.typing import NDArray
 
 from oncoforge.errors import UnknownNameError
-from oncoforge.synthesis.scene import Scene
+from oncoforge.synthesis.scene import Scene, draw_voxel
 
-PLACES = ("band", "inside")
+PLACES = ("band", "inside", "anywhere")
 Placed = tuple[NDArray[np.float64], float]
 """Centre (mm) and radius (mm) of a lesion that has its place."""
 
@@ -45,7 +44,7 @@ class Places:
     place
         ``"band"``: as published, a slice from the central 40 % of the organ's z extent and a pixel
         at least 2 mm inside it in that plane. ``"inside"``: anywhere whose distance to the organ's
-        surface is at least `margin` of the lesion's radius.
+        surface is at least `margin` of the lesion's radius. ``"anywhere"``: any voxel of the organ.
     margin
         That fraction; it is halved, then dropped, where the organ is too thin.
     avoid_vessels
@@ -62,31 +61,49 @@ class Places:
     avoid_vessels: bool = False
     min_distance_mm: float | None = None
     min_inside: float = 0.0
+    _placed: list[Placed] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         if self.place not in PLACES:
             raise UnknownNameError("place", self.place, PLACES)
 
-    def draw(
-        self, radius_mm: float, placed: Sequence[Placed], rng: np.random.Generator
-    ) -> NDArray[np.float64] | None:
-        """Draw a centre, mm from the scan's first voxel; None if every candidate is too close.
+    def take(self, centre_mm: NDArray[np.float64], radius_mm: float) -> None:
+        """Keep a place for a lesion."""
+        self._placed.append((centre_mm, radius_mm))
+
+    def find(
+        self, kind: str, radius_mm: float, rng: np.random.Generator
+    ) -> NDArray[np.float64] | str:
+        """Draw a centre and keep it, or say in a sentence why there is no place for the lesion.
 
         Parameters
         ----------
+        kind
+            What to call the lesion.
         radius_mm
-            Radius of the lesion.
-        placed
-            The lesions that have their places already.
+            Its radius.
         rng
             Source of randomness.
         """
-        propose = self._in_band if self.place == "band" else self._inside
+        centre = self.draw(radius_mm, rng)
+        if centre is None:
+            return (
+                f"A {kind} lesion ({2 * radius_mm:.0f} mm) was left out: there is no place "
+                f"{self.min_distance_mm:g} mm clear of the others."
+            )
+        self.take(centre, radius_mm)
+        return centre
+
+    def draw(self, radius_mm: float, rng: np.random.Generator) -> NDArray[np.float64] | None:
+        """Draw a centre, mm from the scan's first voxel; None if every candidate is too close."""
+        propose = {"band": self._in_band, "inside": self._inside, "anywhere": self._anywhere}[
+            self.place
+        ]
         easy = self.min_distance_mm is None and not self.avoid_vessels and self.min_inside == 0
         best, least = None, np.inf
         for _ in range(1 if easy else _CANDIDATES):
             centre = self.scene.to_mm(propose(radius_mm, rng))
-            if not self._is_clear(centre, radius_mm, placed):
+            if not self._is_clear(centre, radius_mm):
                 continue
             harm = self._harm(centre, radius_mm)
             if harm < least:
@@ -95,13 +112,11 @@ class Places:
                 break
         return best
 
-    def _is_clear(
-        self, centre: NDArray[np.float64], radius: float, placed: Sequence[Placed]
-    ) -> bool:
+    def _is_clear(self, centre: NDArray[np.float64], radius: float) -> bool:
         if self.min_distance_mm is None:
             return True
         gap = self.min_distance_mm
-        return all(np.linalg.norm(centre - c) >= radius + r + gap for c, r in placed)
+        return all(np.linalg.norm(centre - c) >= radius + r + gap for c, r in self._placed)
 
     def _in_band(self, radius_mm: float, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw as published: a slice of the band, then any pixel of it that erosion leaves."""
@@ -134,6 +149,10 @@ class Places:
             return None
         x, y = left[rng.integers(len(left))]
         return int(x), int(y)
+
+    def _anywhere(self, _: float, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw any voxel."""
+        return draw_voxel(self.scene.organ, rng).astype(float)
 
     def _inside(self, radius_mm: float, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw among voxels deep enough for the radius; the margin yields in a thin organ."""

@@ -7,13 +7,18 @@ released generator, where one voxel is 1 mm.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
-from oncoforge.errors import UnknownNameError
+from oncoforge.errors import InputError, UnknownNameError
+
+LARGEST_MM = 500.0
+"""No lesion is wider."""
+
+_MOST = 1000
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,70 @@ def check_size(name: str) -> str:
 def nearest_size(radius_mm: float) -> str:
     """Return the class whose nominal radius is nearest, on a scale of ratios."""
     return min(SIZES, key=lambda name: abs(math.log(SIZES[name].radius_mm / radius_mm)))
+
+
+def draw_kinds(
+    size: str,
+    count: int | None,
+    diameter_mm: float | None,
+    share: float,
+    rng: np.random.Generator,
+) -> list[str]:
+    """Draw the size class of every lesion of one scan.
+
+    Parameters
+    ----------
+    size
+        One of `SIZE_NAMES`.
+    count
+        Number of lesions; None draws it from the class.
+    diameter_mm
+        Diameter that all have, whatever `size` says; None if they differ.
+    share
+        Part of the organ that is in view: it holds that part of the lesions that were drawn, but at
+        least one.
+    rng
+        Source of randomness.
+    """
+    if diameter_mm is not None:
+        size = nearest_size(diameter_mm / 2)
+    elif size == RANDOM:
+        size = str(rng.choice([*SIZES, MIX]))
+    if count is None and size == MIX:
+        ranges = {name: c.count_in_mix for name, c in SIZES.items()}
+    elif size == MIX:
+        return [str(k) for k in rng.choice(list(SIZES), count)]
+    else:
+        ranges = {size: (count, count) if count else SIZES[size].count}
+    kinds = [kind for kind, (a, b) in ranges.items() for _ in range(rng.integers(a, b + 1))]
+    return kinds if count else share_of(kinds, share, rng)
+
+
+def share_of(kinds: list[str], share: float, rng: np.random.Generator) -> list[str]:
+    """Keep each lesion with a probability, and at least one of them."""
+    if share >= 1.0:
+        return kinds
+    kept = [kind for kind in kinds if rng.random() < share]
+    return kept or [kinds[int(rng.integers(len(kinds)))]]
+
+
+def largest_first(kinds: Sequence[str]) -> list[str]:
+    """Sort size classes: small lesions still find a place between large ones, not the reverse."""
+    return sorted(kinds, key=list(SIZES).index, reverse=True)
+
+
+def check_lesions(count: int | None, diameter_mm: float | None, positions: int) -> None:
+    """Raise `InputError` if number, diameter and positions of the lesions make no sense."""
+    if count is not None and not 1 <= count <= _MOST:
+        raise InputError(f"count is {count}; ask for 1 to {_MOST} lesions.")
+    if diameter_mm is not None and not 0 < diameter_mm < LARGEST_MM:
+        raise InputError(
+            f"diameter is {diameter_mm:g} mm; give one between 0 and {LARGEST_MM:g} mm."
+        )
+    if count is not None and count < positions:
+        raise InputError(
+            f"count is {count} but {positions} positions were given; leave count out or raise it."
+        )
 
 
 def sigma_for(radius_mm: float) -> float:
