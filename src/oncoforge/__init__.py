@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from oncoforge.phantom import make_phantom
     from oncoforge.synthesis.base import Lesion, Recipe, Synthesis
     from oncoforge.synthesis.cases import SynthesizedCase, replay, synthesize
+    from oncoforge.synthesis.cellular import Cellular
     from oncoforge.synthesis.handcrafted import Handcrafted
     from oncoforge.synthesis.transforms import (
         SynthesizeTumor,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 # `import oncoforge` stays quick.
 _HOMES = {
     "Case": "case",
+    "Cellular": "synthesis.cellular",
     "Handcrafted": "synthesis.handcrafted",
     "Lesion": "synthesis.base",
     "OncoforgeError": "errors",
@@ -53,6 +55,7 @@ _HOMES = {
 
 __all__ = [
     "Case",
+    "Cellular",
     "Handcrafted",
     "Lesion",
     "OncoforgeError",

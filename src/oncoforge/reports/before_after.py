@@ -169,12 +169,8 @@ def _change_close_up(row: _Row) -> NDArray[np.float32]:
 
 def _draw_ct(axes: Axes, view: SynthesisView, row: _Row, shown: Field, which: str) -> None:
     pixels = row.section.after if which == "after" else row.section.before
-    low, high = view.window
-    # Enlarged pixels are smoothed as at a workstation; a shrunken slice is filtered instead.
-    smooth = "bicubic" if shown is row.close else "antialiased"
-    panels.paint(
-        axes, row.section, pixels, shown, cmap="gray", vmin=low, vmax=high, interpolation=smooth
-    )
+    enlarged = shown is row.close
+    panels.paint_ct(axes, row.section, pixels, shown, view.window, enlarged=enlarged)
 
 
 def _draw_whole(axes: Axes, view: SynthesisView, row: _Row) -> None:

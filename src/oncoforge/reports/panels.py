@@ -60,6 +60,22 @@ def paint(
     frame(axes, field)
 
 
+def paint_ct(
+    axes: Axes,
+    section: Section,
+    pixels: NDArray[np.float32],
+    field: Field,
+    window: tuple[float, float],
+    *,
+    enlarged: bool,
+) -> None:
+    """Draw the pixels of a slice, HU, in the greys of a window."""
+    low, high = window
+    # Enlarged pixels are smoothed as at a workstation; a shrunken slice is filtered instead.
+    smooth = "bicubic" if enlarged else "antialiased"
+    paint(axes, section, pixels, field, cmap="gray", vmin=low, vmax=high, interpolation=smooth)
+
+
 def outline_lesions(axes: Axes, section: Section, width: float) -> None:
     """Draw a thin line around every lesion of a slice."""
     for ident in np.unique(section.instances):

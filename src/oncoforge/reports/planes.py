@@ -103,6 +103,31 @@ class Section:
     y_mm: NDArray[np.float64]
     pixel_mm: tuple[float, float]
 
+    @classmethod
+    def of(
+        cls,
+        plane: Plane,
+        spacing: Vector,
+        *,
+        after: NDArray[np.float32],
+        before: NDArray[np.float32],
+        organ: NDArray[np.bool_],
+        instances: NDArray[np.uint16],
+    ) -> Section:
+        """Put slices of a scan with voxels of `spacing` mm at their places."""
+        rows, columns = after.shape
+        across, up = spacing[plane.across], spacing[plane.up]
+        return cls(
+            plane,
+            after,
+            before,
+            organ,
+            instances,
+            x_mm=np.arange(columns, dtype=np.float64)[::-1] * across,
+            y_mm=np.arange(rows, dtype=np.float64)[::-1] * up,
+            pixel_mm=(across, up),
+        )
+
     @property
     def extent_mm(self) -> tuple[float, float, float, float]:
         """Outer edges of the picture at its left, right, bottom and top, mm."""
@@ -116,16 +141,13 @@ def section(view: SynthesisView, plane: Plane, index: int) -> Section:
     """Cut a synthesis at one index of a plane's normal."""
     after = cut(view.image, plane, index)
     shape = after.shape
-    columns, rows = view.image.shape[plane.across], view.image.shape[plane.up]
-    return Section(
+    return Section.of(
         plane,
+        view.spacing,
         after=after,
         before=_paste(after.copy(), view.before, view, plane, index),
         organ=_paste(np.zeros(shape, np.bool_), view.organ, view, plane, index),
         instances=_paste(np.zeros(shape, np.uint16), view.instances, view, plane, index),
-        x_mm=np.arange(columns, dtype=np.float64)[::-1] * view.spacing[plane.across],
-        y_mm=np.arange(rows, dtype=np.float64)[::-1] * view.spacing[plane.up],
-        pixel_mm=(view.spacing[plane.across], view.spacing[plane.up]),
     )
 
 

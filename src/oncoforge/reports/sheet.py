@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import textwrap
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from oncoforge.reports import panels
 from oncoforge.reports.wording import number
 
 DPI = 150
+
+NOTE = "Synthetic. Not for diagnosis."
 
 # Margins: room for the row names, the colour bar, the heading and the footer, inches.
 LEFT_IN = 0.42
@@ -59,8 +63,9 @@ class Sheet:
         """Write how to read the picture at the bottom; `window` in HU."""
         low, high = (number(hu) for hu in window)
         note = f"CT window {low} to {high} HU  ·  radiological convention  ·  "
-        note += "Synthetic. Not for diagnosis."
-        self.text(LEFT_IN, self.height - 0.12, note, fontsize=6.5, color=panels.FAINT, va="bottom")
+        self.text(
+            LEFT_IN, self.height - 0.12, note + NOTE, fontsize=6.5, color=panels.FAINT, va="bottom"
+        )
 
     def colour_bar(self, left: float, top: float, height: float, limit: float) -> None:
         """Draw the scale of the differences, from `-limit` to `limit` HU."""
@@ -72,6 +77,11 @@ class Sheet:
         bar.outline.set_visible(False)
         axes.tick_params(colors=panels.INK, labelsize=7, length=2, labelfontfamily="DejaVu Sans")
         self.text(left, top - 0.08, "HU", fontsize=8, va="bottom")
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """Return the picture as (rows, columns, 3), red, green and blue."""
+        self.canvas.draw()
+        return np.asarray(self.canvas.buffer_rgba())[..., :3].copy()
 
     def png(self) -> bytes:
         """Return the picture, free of dates and of the writer's name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oncoforge.reports import before_after
+from oncoforge.reports.growth_chart import growth_chart
 from oncoforge.reports.histogram import histogram
 from oncoforge.reports.page import fill
 from oncoforge.reports.synthesis_view import SynthesisView
@@ -22,7 +23,7 @@ def render(view: SynthesisView) -> tuple[str, bytes]:
     Returns
     -------
     html
-        A page that needs no other file: picture, histograms, tables.
+        A page that needs no other file: picture, histograms, growth, tables.
     png
         The picture by itself.
     """
@@ -34,6 +35,8 @@ def render(view: SynthesisView) -> tuple[str, bytes]:
         "alt": _alt(view),
         "caption": _caption(view),
         "histogram": histogram(view),
+        "growth": growth_chart(view.lesions),
+        "strip": view.strip,
         "lesions": view.lesions,
         "total": _total(view),
         "skipped": view.skipped,

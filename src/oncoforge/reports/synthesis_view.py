@@ -37,13 +37,16 @@ class SynthesisView:
     lesions
         Rows with ``id``, ``kind``, ``centre_ras_mm``, ``centre_voxel`` (index in the scan, may be
         fractional), ``diameter_mm``, ``volume_mm3``, ``voxels``, ``mean_hu`` and ``contrast_hu``
-        (NaN or None when unknown).
+        (NaN or None when unknown). Those of lesions that grew step by step also have ``growth``,
+        a list of ``step``, ``volume_mm3`` and ``diameter_mm``, and ``necrotic_fraction``, 0 to 1.
     skipped
         Why lesions that were asked for are not there: one sentence each.
     title
         Heading of the report.
     facts
         What was done, as rows of a label and a text.
+    strip
+        PNG of the lesions as they grew, from :func:`oncoforge.reports.growth.render`.
     """
 
     image: NDArray[np.float32]
@@ -57,6 +60,7 @@ class SynthesisView:
     skipped: Sequence[str]
     title: str
     facts: Mapping[str, str]
+    strip: bytes | None = None
 
     @property
     def largest(self) -> Mapping[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -118,6 +119,34 @@ class Recipe:
         return cls.from_dict(data.get("recipe", data) if isinstance(data, dict) else {})
 
 
+def sphere_diameter(volume_mm3: float) -> float:
+    """Return the diameter, mm, of the sphere of a volume."""
+    return float((6 * volume_mm3 / math.pi) ** (1 / 3))
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How a lesion came to its size.
+
+    Parameters
+    ----------
+    volumes_mm3
+        Its volume in the organ after each step, from step 0.
+    necrotic_fraction
+        Part of it that has died.
+    """
+
+    volumes_mm3: tuple[float, ...]
+    necrotic_fraction: float = 0.0
+
+    def rows(self) -> list[Plain]:
+        """Return one row of plain data per step: ``step``, ``volume_mm3`` and ``diameter_mm``."""
+        return [
+            {"step": step, "volume_mm3": volume, "diameter_mm": sphere_diameter(volume)}
+            for step, volume in enumerate(self.volumes_mm3)
+        ]
+
+
 @dataclass(frozen=True)
 class Lesion:
     """One lesion as it stands in the result, measured there.
@@ -141,6 +170,8 @@ class Lesion:
     contrast_hu
         Mean HU inside less the mean HU of the organ around it (same box, no tumour); NaN when
         nothing of the organ is left there.
+    growth
+        How it came to its size; None if its method does not grow lesions.
     """
 
     id: int
@@ -151,6 +182,7 @@ class Lesion:
     voxels: int
     mean_hu: float
     contrast_hu: float
+    growth: Growth | None = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +232,25 @@ class Synthesis:
 
 
 @dataclass(frozen=True)
+class Density:
+    """How far a lesion fills the voxels around its edge, for models that know.
+
+    Parameters
+    ----------
+    box
+        Slices into the scene's arrays; as a rule a little wider than the lesion's own.
+    filled
+        float32, shape of the box: 0 outside the lesion to 1 where it is full-grown.
+    necrosis
+        float32, shape of the box, 0 to 1: part that has died; None if nothing has.
+    """
+
+    box: Box
+    filled: NDArray[np.float32]
+    necrosis: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
 class LesionMask:
     """A rendered lesion in a box of its scene.
 
@@ -209,10 +260,14 @@ class LesionMask:
         Slices into the scene's arrays.
     inside
         bool, shape of the box: the lesion's voxels, within the organ and clear of other lesions.
+    density, growth
+        Of models that know them, else None.
     """
 
     box: Box
     inside: NDArray[np.bool_]
+    density: Density | None = None
+    growth: Growth | None = None
 
 
 class MaskModel(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, field, fields, make_dataclass, replace
+from dataclasses import Field, asdict, field, fields, make_dataclass, replace
 from typing import Any, get_type_hints
 
 from oncoforge.errors import InputError, UnknownNameError
@@ -21,9 +21,9 @@ def settings_of(mask_model: type, appearance_model: type) -> Any:
     found = {
         f.name: (f.name, get_type_hints(part)[f.name], field(default=f.default))
         for part in (appearance_model, mask_model)
-        for f in fields(part)
+        for f in _settable(part)
     }
-    own = {f.name: found.pop(f.name) for f in fields(mask_model)}
+    own = {f.name: found.pop(f.name) for f in _settable(mask_model)}
     last = ("mass_effect", Range | None, field(default=None))
     return make_dataclass("Settings", [*own.values(), *found.values(), last], frozen=True)
 
@@ -58,7 +58,12 @@ def choose(presets: Mapping[str, Any], preset: str, changes: Mapping[str, Any]) 
     return settings
 
 
-def part(kind: Any, settings: Any) -> Any:
-    """Build one model from the settings."""
+def part(kind: Any, settings: Any, **more: Any) -> Any:
+    """Build one model from the settings, and from what is no setting of a recipe."""
     values = asdict(settings)
-    return kind(**{f.name: values[f.name] for f in fields(kind)})
+    return kind(**{f.name: values[f.name] for f in _settable(kind)}, **more)
+
+
+def _settable(model: type) -> list[Field[Any]]:
+    """Return the fields that are settings; others say how to work and not what to make."""
+    return [f for f in fields(model) if f.metadata.get("setting", True)]

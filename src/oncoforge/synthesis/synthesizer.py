@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
@@ -14,11 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from oncoforge.errors import InputError
 from oncoforge.synthesis.base import (
     AppearanceModel,
+    Growth,
     Lesion,
     MaskModel,
     Plain,
     Recipe,
     Synthesis,
+    sphere_diameter,
 )
 from oncoforge.synthesis.mass_effect import push
 from oncoforge.synthesis.measure import lesion_sums
@@ -32,6 +34,13 @@ against an independent program (``benchmarks/published_reference.py``)."""
 
 _SURROUND_MM = 5.0
 """Contrast is measured against the organ within this distance of the lesion's box."""
+
+
+class _Placed(NamedTuple):
+    """What is kept of a lesion until all are placed."""
+
+    kind: str
+    growth: Growth | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +176,7 @@ class Synthesizer:
 
     def _apply(self, image: NDArray[np.float32], scene: Scene, recipe: Recipe) -> Synthesis:
         skipped = list(recipe.skipped)
-        kinds: dict[int, str] = {}
+        placed: dict[int, _Placed] = {}
         boxes: dict[int, Box] = {}
         moved = False
         masks = self.masks.render(scene, recipe.lesions)
@@ -179,18 +188,18 @@ class Synthesizer:
                 push(scene, mask, plan.push)
                 moved = True
             self.appearance.paint(scene, mask, plan.appearance)
-            ident = len(kinds) + 1
-            kinds[ident], boxes[ident] = plan.kind, mask.box
+            ident = len(placed) + 1
+            placed[ident], boxes[ident] = _Placed(plan.kind, mask.growth), mask.box
             scene.instances[mask.box][mask.inside] = ident
         if moved:
-            kinds, boxes = _renumber(scene, kinds, skipped)
+            placed, boxes = _renumber(scene, placed, skipped)
         tumor = np.zeros(image.shape, np.bool_)
         for box in boxes.values():
             tumor[scene.box][box] |= scene.instances[box] != 0
         return Synthesis(
             image=image,
             tumor=tumor,
-            lesions=tuple(_measure(scene, i, kinds[i], box) for i, box in boxes.items()),
+            lesions=tuple(_measure(scene, i, placed[i], box) for i, box in boxes.items()),
             recipe=recipe,
             skipped=tuple(skipped),
             box=scene.box,
@@ -247,26 +256,26 @@ def _enter(
 
 
 def _renumber(
-    scene: Scene, kinds: dict[int, str], skipped: list[str]
-) -> tuple[dict[int, str], dict[int, Box]]:
+    scene: Scene, placed: dict[int, _Placed], skipped: list[str]
+) -> tuple[dict[int, _Placed], dict[int, Box]]:
     """Find lesions again after pushes moved them; ids close up over those pushed to nothing."""
-    found = scipy.ndimage.find_objects(scene.instances, max_label=max(kinds, default=0))
-    numbers = np.zeros(max(kinds, default=0) + 1, np.uint16)
-    new_kinds: dict[int, str] = {}
+    found = scipy.ndimage.find_objects(scene.instances, max_label=max(placed, default=0))
+    numbers = np.zeros(max(placed, default=0) + 1, np.uint16)
+    left: dict[int, _Placed] = {}
     boxes: dict[int, Box] = {}
-    for old, kind in kinds.items():
+    for old, lesion in placed.items():
         if found[old - 1] is None:
-            skipped.append(f"A {kind} lesion was left out: later ones pushed it away.")
+            skipped.append(f"A {lesion.kind} lesion was left out: later ones pushed it away.")
             continue
         numbers[old] = len(boxes) + 1
-        new_kinds[len(boxes) + 1] = kind
+        left[len(boxes) + 1] = lesion
         boxes[len(boxes) + 1] = found[old - 1]
-    if len(boxes) < len(kinds):
+    if len(boxes) < len(placed):
         scene.instances[...] = numbers[scene.instances]
-    return new_kinds, boxes
+    return left, boxes
 
 
-def _measure(scene: Scene, ident: int, kind: str, box: Box) -> Lesion:
+def _measure(scene: Scene, ident: int, placed: _Placed, box: Box) -> Lesion:
     """Measure one lesion in the finished scene."""
     pad = np.ceil(_SURROUND_MM / np.asarray(scene.spacing)).astype(int)
     wide = scene.clip(
@@ -287,11 +296,12 @@ def _measure(scene: Scene, ident: int, kind: str, box: Box) -> Lesion:
     x, y, z = (float(c) for c in centre)
     return Lesion(
         id=ident,
-        kind=kind,
+        kind=placed.kind,
         centre_mm=(x, y, z),
-        diameter_mm=float((6 * volume / math.pi) ** (1 / 3)),
+        diameter_mm=sphere_diameter(volume),
         volume_mm3=float(volume),
         voxels=voxels,
         mean_hu=float(mean),
         contrast_hu=float(mean - around[1] / around[0]) if around[0] else math.nan,
+        growth=placed.growth,
     )

@@ -1,15 +1,13 @@
-"""Gaussian filters: of a small mask with all its reach, and of a scan inside its organ alone."""
+"""Gaussian filter of a small mask, in float32, on a box padded to the filter's full reach."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from oncoforge.compiled import compiled
-from oncoforge.synthesis.scene import Vector
 
 TRUNCATE = 4.0
 """The kernel ends at this many sigma, as scipy.ndimage.gaussian_filter's does."""
@@ -93,25 +91,3 @@ def soften(
     kernels = [kernel(float(s)) for s in sigma_vox]
     pad = (len(kernels[0]) - 1, len(kernels[1]) - 1, len(kernels[2]) - 1)
     return _spread(np.ascontiguousarray(mask), *kernels), pad
-
-
-def smooth_inside(
-    image: NDArray[np.float32], organ: NDArray[np.bool_], spacing: Vector, sigma_mm: float
-) -> NDArray[np.float32]:
-    """Smooth an image over the organ alone, so that what lies outside does not bleed in.
-
-    Parameters
-    ----------
-    image
-        float32 (x, y, z), HU.
-    organ
-        bool (x, y, z).
-    spacing
-        Voxel size, mm.
-    sigma_mm
-        Standard deviation of the Gaussian.
-    """
-    sigma = sigma_mm / np.asarray(spacing)
-    weight = scipy.ndimage.gaussian_filter(organ.astype(np.float32), sigma)
-    total = scipy.ndimage.gaussian_filter(np.where(organ, image, np.float32(0)), sigma)
-    return total / np.maximum(weight, np.float32(1e-3))

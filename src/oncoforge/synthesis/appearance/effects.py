@@ -6,10 +6,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from oncoforge.synthesis.appearance.blur import smooth_inside
 from oncoforge.synthesis.appearance.mottle import Mottle
 from oncoforge.synthesis.base import LesionMask
 from oncoforge.synthesis.scene import Box, Scene
+from oncoforge.synthesis.smoothing import smooth_inside
 
 _RIM_LEVEL, _RIM_WIDTH = 0.55, 0.3
 """The capsule is brightest where the softened mask has this level, and ends this far from it (about

@@ -72,7 +72,7 @@ class Tones:
             limits = getattr(self, name)
             if limits is None:
                 continue
-            if limits[0] > limits[1]:
+            if len(limits) != 2 or limits[0] > limits[1]:
                 raise InputError(f"{name} is a range (low, high), not {limits}.")
             if name.endswith("_hu") and any(abs(hu) > _MOST_HU for hu in limits):
                 raise InputError(f"{name} is at most {_MOST_HU:g} HU, not {limits}.")

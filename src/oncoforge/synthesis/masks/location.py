@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil
+from typing import Any
 
 import numpy as np
 import scipy
@@ -67,7 +68,7 @@ class Places:
         if self.place not in PLACES:
             raise UnknownNameError("place", self.place, PLACES)
 
-    def take(self, centre_mm: NDArray[np.float64], radius_mm: float) -> None:
+    def take(self, centre_mm: NDArray[Any], radius_mm: float) -> None:
         """Keep a place for a lesion."""
         self._placed.append((centre_mm, radius_mm))
 
@@ -87,12 +88,16 @@ class Places:
         """
         centre = self.draw(radius_mm, rng)
         if centre is None:
-            return (
-                f"A {kind} lesion ({2 * radius_mm:.0f} mm) was left out: there is no place "
-                f"{self.min_distance_mm:g} mm clear of the others."
-            )
+            return self.too_close(kind, radius_mm)
         self.take(centre, radius_mm)
         return centre
+
+    def too_close(self, kind: str, radius_mm: float) -> str:
+        """Say that there is no place clear of the other lesions."""
+        return (
+            f"A {kind} lesion ({2 * radius_mm:.0f} mm) was left out: there is no place "
+            f"{self.min_distance_mm:g} mm clear of the others."
+        )
 
     def draw(self, radius_mm: float, rng: np.random.Generator) -> NDArray[np.float64] | None:
         """Draw a centre, mm from the scan's first voxel; None if every candidate is too close."""
@@ -103,7 +108,7 @@ class Places:
         best, least = None, np.inf
         for _ in range(1 if easy else _CANDIDATES):
             centre = self.scene.to_mm(propose(radius_mm, rng))
-            if not self._is_clear(centre, radius_mm):
+            if not self.is_clear(centre, radius_mm):
                 continue
             harm = self._harm(centre, radius_mm)
             if harm < least:
@@ -112,7 +117,8 @@ class Places:
                 break
         return best
 
-    def _is_clear(self, centre: NDArray[np.float64], radius: float) -> bool:
+    def is_clear(self, centre: NDArray[Any], radius: float) -> bool:
+        """Tell whether a place (mm) is far enough from all that are taken."""
         if self.min_distance_mm is None:
             return True
         gap = self.min_distance_mm

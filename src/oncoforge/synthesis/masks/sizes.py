@@ -10,10 +10,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 
 from oncoforge.errors import InputError, UnknownNameError
+
+T = TypeVar("T")
 
 LARGEST_MM = 500.0
 """No lesion is wider."""
@@ -130,12 +133,12 @@ def draw_kinds(
     return kinds if count else share_of(kinds, share, rng)
 
 
-def share_of(kinds: list[str], share: float, rng: np.random.Generator) -> list[str]:
+def share_of(lesions: list[T], share: float, rng: np.random.Generator) -> list[T]:
     """Keep each lesion with a probability, and at least one of them."""
     if share >= 1.0:
-        return kinds
-    kept = [kind for kind in kinds if rng.random() < share]
-    return kept or [kinds[int(rng.integers(len(kinds)))]]
+        return lesions
+    kept = [lesion for lesion in lesions if rng.random() < share]
+    return kept or [lesions[int(rng.integers(len(lesions)))]]
 
 
 def largest_first(kinds: Sequence[str]) -> list[str]:

@@ -1,0 +1,1 @@
+"""Growth of a tumour by a cellular automaton, on a lattice of its own."""

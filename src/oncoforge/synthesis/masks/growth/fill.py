@@ -1,0 +1,98 @@
+"""From the lattice back to the scan: which voxels a tumour takes, and how far it fills them."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from oncoforge.synthesis.base import Density, Growth, LesionMask
+from oncoforge.synthesis.masks.growth.plan import Grown
+from oncoforge.synthesis.masks.growth.rules import BORDER, MATURE
+from oncoforge.synthesis.scene import Box, Scene, bounding_box
+
+_BLUR = np.array([0.25, 0.5, 0.25], np.float32)
+"""Filter of a tumour's density along each axis: the published one, there in two axes only."""
+
+
+def fill(scene: Scene, grown: Grown) -> LesionMask | None:
+    """Return the voxels of a tumour, in the organ and clear of earlier lesions.
+
+    Parameters
+    ----------
+    scene
+        Where it lies, with the lesions placed so far.
+    grown
+        The tumour.
+
+    Returns
+    -------
+    Its mask, with density and growth; None if nothing is left of it.
+    """
+    lattice, inner = grown.lattice, (slice(BORDER, -BORDER),) * 3
+    population = grown.colony.population[inner]
+    low = np.array(grown.place.low) + BORDER
+    here = bounding_box(population > 0)
+    if here is None:
+        return None
+    start = low + [s.start for s in here]
+    population = np.where(grown.place.organ[inner][here], population[here], 0)
+    population *= lattice.free(start, start + population.shape)
+    taken = int(np.count_nonzero(population))
+    if taken == 0:
+        return None
+    # One point more on each side, for what the filter spreads.
+    occupied = np.pad(population, 1).astype(np.float32)
+    start -= 1
+    box = lattice.box_of(start, start + occupied.shape)
+    if box is None:
+        return None
+    filled = _blur(occupied / np.float32(MATURE))
+    np.minimum(occupied, 1.0, out=occupied)
+    inside = _largest(
+        lattice.to_grid(occupied, start, box),
+        scene.organ[box] & (scene.instances[box] == 0),
+        max(lattice.voxels(taken), 1),
+    )
+    tight = bounding_box(inside)
+    if tight is None:
+        return None
+    fraction, necrosis = 0.0, None
+    if grown.dead is not None:
+        dead = grown.dead[inner][here] & (population > 0)
+        fraction = float(np.count_nonzero(dead) / taken)
+        spread = _blur(np.pad(dead, 1).astype(np.float32))
+        necrosis = lattice.to_grid(spread, start, box)
+    return LesionMask(
+        box=_within(box, tight),
+        inside=np.ascontiguousarray(inside[tight]),
+        density=Density(box, lattice.to_grid(filled, start, box), necrosis),
+        growth=Growth(
+            tuple(float(v * lattice.pitch_mm**3) for v in grown.colony.volumes), fraction
+        ),
+    )
+
+
+def _blur(field: NDArray[np.float32]) -> NDArray[np.float32]:
+    for axis in range(3):
+        field = scipy.ndimage.convolve1d(field, _BLUR, axis=axis, mode="constant")
+    return field
+
+
+def _largest(
+    occupied: NDArray[np.float32], free: NDArray[np.bool_], number: int
+) -> NDArray[np.bool_]:
+    """Return the free voxels that are occupied most, of a number given: the tumour's volume."""
+    candidates = np.flatnonzero((occupied > 0) & free)
+    inside = np.zeros(occupied.shape, np.bool_)
+    if candidates.size > number:
+        order = np.argsort(-occupied.reshape(-1)[candidates], kind="stable")
+        candidates = candidates[order[:number]]
+    inside.reshape(-1)[candidates] = True
+    return inside
+
+
+def _within(box: Box, part: Box) -> Box:
+    """Return a part of a box as slices of what the box is cut from."""
+    x, y, z = (slice(b.start + p.start, b.start + p.stop) for b, p in zip(box, part, strict=True))
+    return x, y, z
