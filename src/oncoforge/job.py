@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +14,18 @@ from numpy.typing import NDArray
 
 from oncoforge import anatomy
 from oncoforge.case import Case
-from oncoforge.errors import InputError, OutputError, UnknownNameError
-from oncoforge.formats import read_case, write_image, write_labels
-from oncoforge.phantom import make_phantom
+from oncoforge.errors import InputError
+from oncoforge.formats import write_image, write_labels
+from oncoforge.order import Order, Origin
 from oncoforge.reports.synthesis import SynthesisView, render
+from oncoforge.staging import staging
 from oncoforge.synthesis.base import Recipe
-from oncoforge.synthesis.cases import AIRY_HU, METHODS, SynthesizedCase, replay, synthesize
+from oncoforge.synthesis.cases import (
+    AIRY_HU,
+    SynthesizedCase,
+    replay,
+    synthesize,
+)
 from oncoforge.synthesis.scene import Box, Vector, bounding_box
 from oncoforge.version import __version__
 
@@ -31,7 +33,8 @@ RECORD = "lesions.json"
 FILES = ("image.nii.gz", "label.nii.gz", RECORD, "report.html", "report.png")
 """What a run leaves in its folder."""
 
-DTYPES = ("int16", "float32", "same")
+MOVIE = ("growth.gif", "growth.png")
+"""What it leaves too if its growth is filmed: an animation, and a strip of its pictures."""
 
 Step = Callable[[str], None]
 
@@ -41,34 +44,6 @@ _WIDEST_SOFT_HU = 450.0
 
 def _silent(_: str) -> None:
     pass
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a case comes from, so that it can be had again.
-
-    Parameters
-    ----------
-    kind
-        ``"files"`` or ``"phantom"``.
-    options
-        Arguments of `read_case`, or of `make_phantom`.
-    """
-
-    kind: str
-    options: Mapping[str, Any]
-
-    def case(self) -> Case:
-        """Read or make the case."""
-        makers: dict[str, Callable[..., Any]] = {"files": read_case, "phantom": make_phantom}
-        if self.kind not in makers:
-            raise UnknownNameError("kind of input", self.kind, makers)
-        try:
-            inspect.signature(makers[self.kind]).bind(**self.options)
-        except TypeError as error:
-            raise InputError(f"The record of the input cannot be used: {error}.") from error
-        made = makers[self.kind](**self.options)
-        return made if isinstance(made, Case) else made.case()
 
 
 @dataclass(frozen=True)
@@ -86,8 +61,13 @@ class Outcome:
     out: Path
     record: Mapping[str, Any]
 
+    def files(self) -> tuple[str, ...]:
+        """Return the names of the files that are there."""
+        filmed = self.record["movie"] and self.record["lesions"]
+        return (*FILES, *MOVIE) if filmed else FILES
+
     def path(self, name: str) -> Path:
-        """Return the path of one of `FILES`."""
+        """Return the path of one of the files."""
         return self.out / name
 
     def summary(self) -> dict[str, Any]:
@@ -95,7 +75,7 @@ class Outcome:
         keys = ("organ", "method", "seed", "lesions", "skipped")
         return {
             "out": str(self.out),
-            "files": {name: str(self.path(name)) for name in FILES},
+            "files": {name: str(self.path(name)) for name in self.files()},
             **{key: self.record[key] for key in keys},
         }
 
@@ -108,13 +88,16 @@ def forge(
     organ: str = "liver",
     convention: str = "totalsegmentator",
     method: str = "handcrafted",
-    size: str = "mix",
+    preset: str | None = None,
+    size: str | None = None,
     seed: int = 0,
     at: Sequence[Vector] = (),
     label_style: str = "oncoforge",
     dtype: str = "int16",
     series: str | None = None,
     resample_labels: bool = False,
+    device: str = "cpu",
+    movie: bool = False,
     force: bool = False,
     overwrite: bool = False,
     step: Step = _silent,
@@ -128,13 +111,15 @@ def forge(
         See `read_case`.
     out
         Folder for `FILES`; made if it does not exist.
-    organ, method, size, seed, at
+    organ, method, preset, size, seed, at, device
         See `synthesize`.
     label_style
         One of `anatomy.STYLES`.
     dtype
         One of `DTYPES`: number type of the written CT. int16 rounds to whole HU; ``"same"`` keeps
         the input's type and scaling.
+    movie
+        Write `MOVIE` too, for methods whose lesions grow.
     overwrite
         Replace files of an earlier run.
     step
@@ -156,54 +141,40 @@ def forge(
         "resample_labels": resample_labels,
         "force": force,
     }
-    return forge_case(
-        Origin("files", options),
-        out,
-        organ=organ,
-        method=method,
-        size=size,
-        seed=seed,
-        at=at,
-        label_style=label_style,
-        dtype=dtype,
-        overwrite=overwrite,
-        step=step,
-        **settings,
+    order = Order(
+        organ, method, preset, size, seed, at, label_style, dtype, device, movie, settings
     )
+    return forge_case(Origin("files", options), out, order, overwrite=overwrite, step=step)
 
 
 def forge_case(
     origin: Origin,
     out: str | Path,
+    order: Order,
     *,
-    organ: str,
-    method: str = "handcrafted",
-    size: str = "mix",
-    seed: int = 0,
-    at: Sequence[Vector] = (),
-    label_style: str = "oncoforge",
-    dtype: str = "int16",
     overwrite: bool = False,
     step: Step = _silent,
-    **settings: Any,
 ) -> Outcome:
     """Do the same for any `Origin`, such as the phantom."""
-    # Whatever can be wrong without the data is said before the data are read.
-    anatomy.organ(organ)
-    if method not in METHODS:
-        raise UnknownNameError("method", method, METHODS)
-    METHODS[method](size=size, **settings)
-    anatomy.restyle(np.zeros(1, np.uint8), label_style, organ, np.zeros(1, np.uint8))
-    if dtype not in DTYPES:
-        raise UnknownNameError("dtype", dtype, DTYPES)
 
     def make(case: Case) -> SynthesizedCase:
-        force = bool(origin.options.get("force"))
         return synthesize(
-            case, organ, method, size, seed, at=at, in_place=True, force=force, **settings
+            case,
+            order.organ,
+            order.method,
+            order.size,
+            order.seed,
+            preset=order.preset,
+            at=order.at,
+            in_place=True,
+            force=bool(origin.options.get("force")),
+            device=order.device,
+            **order.settings,
         )
 
-    wanted = Wanted(organ, seed, label_style, dtype)
+    wanted = Wanted(
+        order.organ, order.seed, order.label_style, order.dtype, order.device, order.movie
+    )
     return _run(origin, Path(out), wanted, make, overwrite, step)
 
 
@@ -213,6 +184,7 @@ def forge_again(
     *,
     image: str | Path | None = None,
     labels: str | Path | None = None,
+    device: str = "cpu",
     overwrite: bool = False,
     force: bool = False,
     step: Step = _silent,
@@ -227,6 +199,8 @@ def forge_again(
         See `forge`.
     image, labels
         The inputs, if they have moved since.
+    device
+        See `synthesize`; the files are the same on any.
     force
         Apply the recipe even to another image than the one it was drawn on.
 
@@ -256,13 +230,15 @@ def forge_again(
 
     def make(case: Case) -> SynthesizedCase:
         unchecked = force or bool(options.get("force"))
-        return replay(case, data["organ"], recipe, in_place=True, force=unchecked)
+        return replay(case, data["organ"], recipe, in_place=True, force=unchecked, device=device)
 
     wanted = Wanted(
         data["organ"],
         data["seed"],
         data["label_style"],
         data.get("dtype", "int16"),
+        device,
+        bool(data.get("movie", False)),
         known=data["input"],
         only_known=not force,
     )
@@ -275,7 +251,7 @@ class Wanted:
 
     Parameters
     ----------
-    organ, seed, label_style, dtype
+    organ, seed, label_style, dtype, device, movie
         See `forge`.
     known
         Input block of the record that is rebuilt: it stays as it is if the input is the same, so
@@ -288,6 +264,8 @@ class Wanted:
     seed: int
     label_style: str
     dtype: str
+    device: str = "cpu"
+    movie: bool = False
     known: Mapping[str, Any] | None = None
     only_known: bool = False
 
@@ -300,7 +278,7 @@ def _run(
     overwrite: bool,
     step: Step,
 ) -> Outcome:
-    with _staging(out, overwrite) as folder:
+    with staging(out, (*FILES, *MOVIE), overwrite) as folder:
         step("Reading the CT" if origin.kind == "files" else "Making the phantom")
         try:
             case = origin.case()
@@ -332,6 +310,7 @@ def _run(
             "seed": wanted.seed,
             "label_style": wanted.label_style,
             "dtype": wanted.dtype,
+            "movie": wanted.movie,
             "spacing_mm": list(made.spacing),
             "shape": list(made.shape),
             "lesions": made.table(),
@@ -343,8 +322,16 @@ def _run(
         write_labels(folder / "label.nii.gz", _styled(made, wanted.label_style), made.source)
         text = json.dumps(record, indent=2) + "\n"
         (folder / RECORD).write_text(text, encoding="utf-8")
+        view = _view(made, before, box, record)
+        if wanted.movie and made.synthesis.lesions:
+            from oncoforge import movie  # Pillow and the rest of it: few runs are filmed
+
+            gif, strip = movie.film(made, before, box, view, wanted.device, step)
+            (folder / MOVIE[0]).write_bytes(gif)
+            (folder / MOVIE[1]).write_bytes(strip)
+            view = replace(view, strip=strip)
         step("Drawing the report")
-        html, png = render(_view(made, before, box, record))
+        html, png = render(view)
         (folder / "report.html").write_text(html, encoding="utf-8")
         (folder / "report.png").write_bytes(png)
     return Outcome(out, record)
@@ -370,7 +357,7 @@ def _view(
     mask = (labels == organ.label) | (labels == organ.tumor_label)
     recipe = made.synthesis.recipe
     name = organ.name.replace("_", " ")
-    size = recipe.parameters.get("size", "")
+    how = (recipe.method, f"{recipe.parameters['preset']} preset", recipe.parameters.get("size"))
     return SynthesisView(
         image=made.image,
         before=before,
@@ -385,7 +372,7 @@ def _view(
         facts={
             "Input": str(record["input"]["options"].get("image_path", "oncoforge phantom")),
             "Organ": name,
-            "Method": f"{recipe.method}, {recipe.parameters.get('preset', '')} preset, {size}",
+            "Method": ", ".join(part for part in how if part),
             "Seed": str(record["seed"]),
             "Volume": " x ".join(map(str, made.shape))
             + " voxels of "
@@ -438,42 +425,3 @@ def _read_record(path: Path) -> dict[str, Any]:
             "'oncoforge synth' wrote."
         ) from error
     return dict(data)
-
-
-def _check_target(out: Path, overwrite: bool) -> None:
-    """Refuse a folder whose files would be lost, or could not be replaced."""
-    there = [name for name in FILES if (out / name).exists()]
-    if there and not overwrite:
-        raise OutputError(
-            f"{out} already holds {there[0]}; choose another folder, or --overwrite to replace it."
-        )
-    folders = [name for name in FILES if (out / name).is_dir()]
-    if folders:
-        raise OutputError(f"{out / folders[0]} is a folder; move it away, or choose another --out.")
-
-
-@contextmanager
-def _staging(out: Path, overwrite: bool) -> Iterator[Path]:
-    """Give a folder to write into, whose files move to `out` together once all are there."""
-    folder, new = None, []
-    try:
-        _check_target(out, overwrite)
-        # What was not there before goes again if the run fails.
-        new = [place for place in (out, *out.parents) if not place.exists()]
-        out.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".oncoforge-", dir=out))
-        yield folder
-        for name in sorted(path.name for path in folder.iterdir()):
-            (folder / name).replace(out / name)
-        new = []
-    except OSError as error:
-        raise OutputError(
-            f"{out} cannot be written ({error.strerror or error}); check that it is a folder "
-            "that you may write to, on a disk with room."
-        ) from error
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-        for made in new:
-            with suppress(OSError):
-                made.rmdir()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+from oncoforge.reports.growth import Frame, GrowthView
 from oncoforge.reports.synthesis import SynthesisView
 
 MakeView = Callable[..., SynthesisView]
+MakeGrowth = Callable[..., GrowthView]
 
 
 def make_view(
@@ -67,3 +69,38 @@ def make_view(
 @pytest.fixture(name="make_view", scope="session")
 def _make_view() -> MakeView:
     return make_view
+
+
+def make_growth(
+    shape: tuple[int, int, int] = (40, 36, 32),
+    spacing: tuple[float, float, float] = (1.5, 1.5, 1.5),
+    radii_mm: Sequence[float] = (0.0, 5.0, 10.0),
+    **others: Any,
+) -> GrowthView:
+    """Make a noisy box of tissue with a dark ball in its middle that has one radius per frame."""
+    rng = np.random.default_rng(0)
+    tissue = rng.normal(50.0, 10.0, shape).astype(np.float32)
+    focus = tuple(n // 2 for n in shape)
+    away = [(np.arange(n) - c) * mm for n, c, mm in zip(shape, focus, spacing, strict=True)]
+    x, y, z = np.meshgrid(*away, indexing="ij")
+    frames = []
+    for place, radius in enumerate(radii_mm):
+        ball = x**2 + y**2 + z**2 < radius**2
+        mm3 = float(ball.sum() * np.prod(spacing))
+        image = tissue - np.float32(60) * ball
+        diameter = (6 * mm3 / math.pi) ** (1 / 3)
+        frames.append(Frame(10 * place, image, ball.astype(np.uint16), mm3, diameter))
+    settings: dict[str, Any] = {
+        "frames": frames,
+        "organ": np.zeros(shape, bool),
+        "spacing": spacing,
+        "window": (-100.0, 200.0),
+        "focus": focus,
+        "title": "Growth of synthetic liver tumours",
+    }
+    return GrowthView(**settings | others)
+
+
+@pytest.fixture(name="make_growth", scope="session")
+def _make_growth() -> MakeGrowth:
+    return make_growth

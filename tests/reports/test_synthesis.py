@@ -139,6 +139,53 @@ def test_without_an_organ_there_is_no_histogram(make_view):
     read(html)
 
 
+def grown(row, last=20, **others):
+    """A lesion's row with a growth of one mm in four steps."""
+    growth = [{"step": n, "volume_mm3": n**3 / 2, "diameter_mm": n / 4} for n in range(last + 1)]
+    return dict(row) | {"growth": growth, "necrotic_fraction": 0.0} | others
+
+
+def growth_section(html):
+    return re.search(r"<h2>Growth</h2>.*?(?=<h2>|</main>)", html, re.DOTALL).group()
+
+
+def test_only_lesions_that_grew_have_a_growth_section(view, rendered):
+    assert "<h2>Growth</h2>" not in rendered[0]
+    first, second = view.lesions
+    html, _ = render(dataclasses.replace(view, lesions=[grown(first), second]))
+    section = growth_section(html)
+    read(html)
+    assert section.count('<path class="growth"') == 1
+    assert "one update of the cellular automaton" in section
+    assert "ecrotic" not in section
+
+
+def test_necrosis_is_told_with_its_numbers(view):
+    first, second = view.lesions
+    rows = [grown(first, necrotic_fraction=0.123), grown(second, necrotic_fraction=0.001)]
+    section = growth_section(render(dataclasses.replace(view, lesions=rows))[0])
+    told = "12\N{NO-BREAK SPACE}% of lesion 1 and under 1\N{NO-BREAK SPACE}% of lesion 2"
+    assert told in section
+
+
+def test_the_strip_of_the_growth_is_in_its_section(view, rendered):
+    strip = rendered[1]
+    rows = [grown(row) for row in view.lesions]
+    assert "<img" not in growth_section(render(dataclasses.replace(view, lesions=rows))[0])
+    html, _ = render(dataclasses.replace(view, lesions=rows, strip=strip))
+    assert base64.b64encode(strip).decode() in growth_section(html)
+    assert render(dataclasses.replace(view, strip=strip))[0] == rendered[0]
+
+
+def test_ids_of_grown_lesions_are_escaped(view):
+    attack = "<script>alert('x')</script>&\""
+    row = grown(view.lesions[0], id=attack, necrotic_fraction=0.5)
+    html, _ = render(dataclasses.replace(view, lesions=[row]))
+    assert "<script" not in html
+    # On the line, in its tooltip and in the caption; beside the table.
+    assert "".join(read(html).text).count(attack) >= 3
+
+
 def test_facts_keep_their_order(view):
     html, _ = render(dataclasses.replace(view, facts={"Zeta": "1", "Alpha": "2"}))
     assert html.index("Zeta") < html.index("Alpha")

@@ -10,13 +10,15 @@ import click
 
 from oncoforge.cli import show
 from oncoforge.cli.options import Length, gather, lesion_options, output_options
-from oncoforge.job import Origin, forge_case
+from oncoforge.job import forge_case
+from oncoforge.order import Order, Origin
 
 _EXAMPLES = """
 \b
 Examples:
   oncoforge demo
   oncoforge demo --organ kidney --size medium --out kidney-demo
+  oncoforge demo --method cellular --count 1 --diameter 30mm --movie --out growth-demo
   oncoforge demo --patient 4 --phase arterial --spacing 3mm --out quick-demo
 """
 
@@ -47,7 +49,7 @@ def command(
     phase: str,
     spacing: float,
     as_json: bool,
-    preset: str,
+    overwrite: bool,
     count: int | None,
     diameter: float | None,
     settings: tuple[tuple[str, Any], ...],
@@ -56,6 +58,6 @@ def command(
     """Make tumours in the built-in phantom: try oncoforge without any data."""
     options = {"seed": patient, "spacing_mm": [spacing] * 3, "phase": phase}
     with show.steps() as step:
-        chosen = gather(preset, count, diameter, settings)
-        result = forge_case(Origin("phantom", options), out, step=step, **rest, **chosen)
+        order = Order(settings=gather(count, diameter, settings), **rest)
+        result = forge_case(Origin("phantom", options), out, order, overwrite=overwrite, step=step)
     show.outcome(result, as_json)

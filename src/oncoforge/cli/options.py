@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from oncoforge.job import forge, forge_case
+from oncoforge.synthesis.cases import synthesize
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,23 +74,26 @@ class Setting(click.ParamType):  # type: ignore[type-arg]
         return name.strip().replace("-", "_"), parsed
 
 
-def lesion_options(command: F, preset: str = "published") -> F:
+def lesion_options(command: F, preset: str | None = None) -> F:
     """Add the options that say which lesions are wanted."""
     options = [
         click.option("--organ", default="liver", show_default=True, help="Organ to work on."),
         click.option(
-            "--method", default="handcrafted", show_default=True, help="How tumours are made."
+            "--method",
+            default="handcrafted",
+            show_default=True,
+            help="How tumours are made: handcrafted (textured ellipsoids) or cellular (grown).",
         ),
         click.option(
             "--preset",
             default=preset,
-            show_default=True,
-            help="published (as the original) or realistic (rotation, vessels, rims, ...).",
+            show_default=preset or "as the original's",
+            help="handcrafted: published or realistic (rotation, vessels, rims, ...); cellular: "
+            "liver, pancreas, kidney, adaptive (other organs), realistic or released.",
         ),
         click.option(
             "--size",
-            default="mix",
-            show_default=True,
+            show_default="mix; cellular: by its steps of growth",
             help="tiny, small, medium, large, mix or random.",
         ),
         click.option("--count", type=int, help="Number of lesions."),
@@ -107,7 +111,7 @@ def lesion_options(command: F, preset: str = "published") -> F:
             "settings",
             type=Setting(),
             multiple=True,
-            help="Any other setting of the method, such as rim=0.5 or contrast_hu=-120,-60.",
+            help="Any other setting of the method, such as rim=0.5 or steps=40,80.",
         ),
         click.option(
             "--seed",
@@ -137,6 +141,17 @@ def output_options(command: F) -> F:
             show_default=True,
             help="Numbers of the written CT: int16 (whole HU), float32, or same as the input.",
         ),
+        click.option(
+            "--device",
+            default="cpu",
+            show_default=True,
+            help="cpu, or cuda for methods that can use a GPU; the result is the same.",
+        ),
+        click.option(
+            "--movie",
+            is_flag=True,
+            help="Film the growth (method cellular): growth.gif and growth.png.",
+        ),
         click.option("--overwrite", is_flag=True, help="Replace the files of an earlier run."),
         click.option("--json", "as_json", is_flag=True, help="Print a summary for machines."),
     ]
@@ -146,20 +161,21 @@ def output_options(command: F) -> F:
 
 
 def gather(
-    preset: str, count: int | None, diameter: float | None, settings: tuple[tuple[str, Any], ...]
+    count: int | None, diameter: float | None, settings: tuple[tuple[str, Any], ...]
 ) -> dict[str, Any]:
-    """Return the method's settings as its constructor takes them."""
+    """Return the method's further settings as its constructor takes them."""
     parameters = click.get_current_context().command.params
     own = {name: p.opts[-1] for p in parameters if p.name != "settings" for name in [p.name or ""]}
     own |= {"diameter_mm": "--diameter", "at_mm": "--at"}
     arguments = {"self", *inspect.signature(forge).parameters}
     arguments |= set(inspect.signature(forge_case).parameters)
+    arguments |= set(inspect.signature(synthesize).parameters)
     for name, _ in settings:
         if name not in own and name in arguments:
             raise click.UsageError(f"There is no setting {name!r}.")
         if name in own:
             raise click.UsageError(f"{name} is an option of its own: use {own[name]}.")
-    given: dict[str, Any] = {"preset": preset, **dict(settings)}
+    given: dict[str, Any] = dict(settings)
     if count is not None:
         given["count"] = count
     if diameter is not None:

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from oncoforge.job import Outcome, Step
+from oncoforge.job import MOVIE, Outcome, Step
 
 
 @contextmanager
@@ -53,5 +53,7 @@ def outcome(result: Outcome, as_json: bool) -> None:
     console.print(table)
     for sentence in record["skipped"]:
         console.print(f"Not made: {sentence}", highlight=False, markup=False)
+    if MOVIE[0] in result.files():
+        click.echo(f"Movie:   {result.path(MOVIE[0])}")
     click.echo(f"Picture: {result.path('report.png')}")
     click.echo(f"Report:  {result.path('report.html')}")

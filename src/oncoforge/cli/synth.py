@@ -19,6 +19,8 @@ Examples:
   oncoforge synth dicom_folder labels.nii.gz --convention totalsegmentator \\
       --organ spleen --count 3 --diameter 12mm --at 31,-20,85 --out result
   oncoforge synth ct.nii.gz labels.nii.gz --preset realistic --set rim=1 --out result
+  oncoforge synth ct.nii.gz labels.nii.gz --method cellular --organ kidney \
+      --diameter 25mm --count 2 --movie --out grown
   oncoforge synth --replay result/lesions.json --out again
 """
 
@@ -51,7 +53,7 @@ def command(
     as_json: bool,
     overwrite: bool,
     force: bool,
-    preset: str,
+    device: str,
     count: int | None,
     diameter: float | None,
     settings: tuple[tuple[str, Any], ...],
@@ -67,14 +69,29 @@ def command(
         if replay is not None:
             _check_replay()
             result = forge_again(
-                replay, out, image=image, labels=labels, overwrite=overwrite, force=force, step=step
+                replay,
+                out,
+                image=image,
+                labels=labels,
+                device=device,
+                overwrite=overwrite,
+                force=force,
+                step=step,
             )
         elif image is None or labels is None:
             raise click.UsageError("Give IMAGE and LABELS (or --replay lesions.json).")
         else:
-            chosen = gather(preset, count, diameter, settings)
+            chosen = gather(count, diameter, settings)
             result = forge(
-                image, labels, out, overwrite=overwrite, force=force, step=step, **rest, **chosen
+                image,
+                labels,
+                out,
+                device=device,
+                overwrite=overwrite,
+                force=force,
+                step=step,
+                **rest,
+                **chosen,
             )
     show.outcome(result, as_json)
 
@@ -82,7 +99,7 @@ def command(
 def _check_replay() -> None:
     """Refuse options that a replay would not look at: the record says it all."""
     context = click.get_current_context()
-    heeded = {"image", "labels", "out", "replay", "overwrite", "force", "as_json"}
+    heeded = {"image", "labels", "out", "replay", "device", "overwrite", "force", "as_json"}
     for parameter in context.command.params:
         name = parameter.name or ""
         given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE

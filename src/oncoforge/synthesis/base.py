@@ -170,6 +170,8 @@ class Lesion:
     contrast_hu
         Mean HU inside less the mean HU of the organ around it (same box, no tumour); NaN when
         nothing of the organ is left there.
+    plan
+        Index of its plan among the recipe's lesions.
     growth
         How it came to its size; None if its method does not grow lesions.
     """
@@ -182,6 +184,7 @@ class Lesion:
     voxels: int
     mean_hu: float
     contrast_hu: float
+    plan: int = 0
     growth: Growth | None = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 from oncoforge import anatomy
 from oncoforge.case import Case
 from oncoforge.errors import InputError, UnknownNameError
-from oncoforge.synthesis.base import Recipe, Synthesis
+from oncoforge.synthesis.base import Lesion, Plain, Recipe, Synthesis
+from oncoforge.synthesis.cellular import METHOD as CELLULAR
+from oncoforge.synthesis.cellular import Cellular
 from oncoforge.synthesis.handcrafted import METHOD as HANDCRAFTED
 from oncoforge.synthesis.handcrafted import Handcrafted
 from oncoforge.synthesis.scene import Vector, make_scene
 from oncoforge.synthesis.synthesizer import Synthesizer
 
-METHODS: Mapping[str, Callable[..., Synthesizer]] = MappingProxyType({HANDCRAFTED: Handcrafted})
+METHODS: Mapping[str, type[Synthesizer]] = MappingProxyType(
+    {HANDCRAFTED: Handcrafted, CELLULAR: Cellular}
+)
 """Synthesizers by the name that recipes and the command line use."""
 
 AIRY_HU = -300.0
@@ -45,7 +49,11 @@ class SynthesizedCase(Case):
     synthesis: Synthesis = field(default=None, repr=False)  # type: ignore[assignment]
 
     def table(self) -> list[dict[str, Any]]:
-        """Return one row of plain data per lesion, with its centre in RAS mm of the world."""
+        """Return one row of plain data per lesion, with its centre in RAS mm of the world.
+
+        Lesions that were grown have two more keys: their `growth`, a row for each step, and their
+        `necrotic_fraction`.
+        """
         return [
             {
                 "id": lesion.id,
@@ -57,6 +65,8 @@ class SynthesizedCase(Case):
                 "voxels": lesion.voxels,
                 "mean_hu": lesion.mean_hu,
                 "contrast_hu": None if np.isnan(lesion.contrast_hu) else lesion.contrast_hu,
+                "plan": lesion.plan,
+                **_growth(lesion),
             }
             for lesion in self.synthesis.lesions
             for voxel in [np.asarray(lesion.centre_mm) / np.asarray(self.spacing)]
@@ -67,12 +77,14 @@ def synthesize(
     case: Case,
     organ: str = "liver",
     method: str = HANDCRAFTED,
-    size: str = "mix",
+    size: str | None = None,
     seed: int = 0,
     *,
+    preset: str | None = None,
     at: Sequence[Vector] = (),
     in_place: bool = False,
     force: bool = False,
+    device: str = "cpu",
     **settings: Any,
 ) -> SynthesizedCase:
     """Put synthetic tumours into an organ of a case.
@@ -88,15 +100,19 @@ def synthesize(
     method
         One of `METHODS`.
     size
-        Size class of the lesions, as the method names them.
+        Size class of the lesions, as the method names them; None for the method's own choice.
     seed
         The same seed gives the same bytes.
+    preset
+        One of the method's; None for the one that suits the organ.
     at
         Centres (x, y, z) that the first lesions must have, RAS mm of the world.
     in_place
         Change the case's own arrays: saves a copy of a large volume.
     force
         Skip the check that the organ's values are HU.
+    device
+        ``"cpu"``, or a device of PyTorch for methods that can use one.
     **settings
         Further settings of the method, such as ``count=3`` or ``diameter_mm=12``.
 
@@ -107,8 +123,6 @@ def synthesize(
     InputError
         If the case lacks the organ, or a position lies outside it.
     """
-    if method not in METHODS:
-        raise UnknownNameError("method", method, METHODS)
     record = anatomy.organ(organ)
     mask = _parenchyma(case, record)
     given = {"fill_hu", "contrast_hu"} & set(settings)
@@ -117,11 +131,41 @@ def synthesize(
         settings["fill_hu"] = tuple(float(hu) for hu in record.tumor_hu)
     if at:
         settings["at_mm"] = tuple(_at(case, mask, record.name, point) for point in at)
-    synth = METHODS[method](size=size, **settings)
+    synth = make_synthesizer(method, organ, size, preset, device, **settings)
     rng = np.random.default_rng(seed)
     out = case.image if in_place else None
     result = synth(case.image, mask, case.spacing, rng, out=out, force=force)
     return _labelled(case, record, result, in_place)
+
+
+def make_synthesizer(
+    method: str,
+    organ: str,
+    size: str | None = None,
+    preset: str | None = None,
+    device: str = "cpu",
+    **settings: Any,
+) -> Synthesizer:
+    """Return a synthesizer for an organ; parameters as for `synthesize`."""
+    kind: Any = find_method(method)
+    if size is not None:
+        settings["size"] = size
+    if device != "cpu":
+        if not kind.uses_device:
+            raise InputError(
+                f"Method {method} works on the CPU alone; leave device {device!r} out."
+            )
+        settings["device"] = device
+    name = anatomy.organ(organ).name
+    made: Synthesizer = kind(preset=preset or kind.preset_for(name), **settings)
+    return made
+
+
+def find_method(name: str) -> type[Synthesizer]:
+    """Return one of `METHODS`, or raise `UnknownNameError` with the nearest name."""
+    if name not in METHODS:
+        raise UnknownNameError("method", name, METHODS)
+    return METHODS[name]
 
 
 def replay(
@@ -131,13 +175,14 @@ def replay(
     *,
     in_place: bool = False,
     force: bool = False,
+    device: str = "cpu",
 ) -> SynthesizedCase:
     """Make what a recipe describes, with the method that drew it.
 
     Parameters
     ----------
-    case, organ, in_place, force
-        As for `synthesize`; the same case gives the same bytes.
+    case, organ, in_place, force, device
+        As for `synthesize`; the same case gives the same bytes, on any device.
     recipe
         A recipe, or its plain data.
 
@@ -150,15 +195,21 @@ def replay(
     """
     if not isinstance(recipe, Recipe):
         recipe = Recipe.from_dict(recipe)
-    if recipe.method not in METHODS:
-        raise UnknownNameError("method", recipe.method, METHODS)
     record = anatomy.organ(organ)
     mask = _parenchyma(case, record)
     out = case.image if in_place else None
-    result = METHODS[recipe.method]().apply(
-        case.image, mask, case.spacing, recipe, out=out, force=force
-    )
+    synth = make_synthesizer(recipe.method, organ, device=device)
+    result = synth.apply(case.image, mask, case.spacing, recipe, out=out, force=force)
     return _labelled(case, record, result, in_place)
+
+
+def _growth(lesion: Lesion) -> Plain:
+    if lesion.growth is None:
+        return {}
+    return {
+        "necrotic_fraction": lesion.growth.necrotic_fraction,
+        "growth": lesion.growth.rows(),
+    }
 
 
 def _parenchyma(case: Case, record: anatomy.Organ) -> NDArray[np.bool_]:

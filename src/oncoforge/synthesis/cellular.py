@@ -99,6 +99,9 @@ class Cellular(Synthesizer):
     True
     """
 
+    grows = True
+    uses_device = True
+
     def __init__(
         self,
         size: str | None = None,

@@ -90,8 +90,3 @@ class Handcrafted(Synthesizer):
             mass_effect=settings.mass_effect,
             parameters={"preset": preset, **asdict(settings)},
         )
-
-    @classmethod
-    def preset_for(cls, organ: str) -> str:
-        """Return the preset that suits an organ when none was chosen."""
-        return "published"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import scipy
@@ -39,6 +39,7 @@ _SURROUND_MM = 5.0
 class _Placed(NamedTuple):
     """What is kept of a lesion until all are placed."""
 
+    plan: int
     kind: str
     growth: Growth | None
 
@@ -67,6 +68,17 @@ class Synthesizer:
     appearance: AppearanceModel
     mass_effect: tuple[float, float] | None = None
     parameters: Plain = field(default_factory=dict)
+
+    grows: ClassVar[bool] = False
+    """Whether its lesions have a `Growth`."""
+
+    uses_device: ClassVar[bool] = False
+    """Whether it can work on another device than the CPU."""
+
+    @classmethod
+    def preset_for(cls, organ: str) -> str:
+        """Return the preset that suits an organ when none was chosen."""
+        return "published"
 
     def __call__(
         self,
@@ -180,7 +192,7 @@ class Synthesizer:
         boxes: dict[int, Box] = {}
         moved = False
         masks = self.masks.render(scene, recipe.lesions)
-        for plan, mask in zip(recipe.lesions, masks, strict=True):
+        for number, (plan, mask) in enumerate(zip(recipe.lesions, masks, strict=True)):
             if isinstance(mask, str):
                 skipped.append(mask)
                 continue
@@ -189,7 +201,7 @@ class Synthesizer:
                 moved = True
             self.appearance.paint(scene, mask, plan.appearance)
             ident = len(placed) + 1
-            placed[ident], boxes[ident] = _Placed(plan.kind, mask.growth), mask.box
+            placed[ident], boxes[ident] = _Placed(number, plan.kind, mask.growth), mask.box
             scene.instances[mask.box][mask.inside] = ident
         if moved:
             placed, boxes = _renumber(scene, placed, skipped)
@@ -303,5 +315,6 @@ def _measure(scene: Scene, ident: int, placed: _Placed, box: Box) -> Lesion:
         voxels=voxels,
         mean_hu=float(mean),
         contrast_hu=float(mean - around[1] / around[0]) if around[0] else math.nan,
+        plan=placed.plan,
         growth=placed.growth,
     )

@@ -16,7 +16,7 @@ _LEAST_STEP_HU = 10.0
 
 _WIDEST_SMOOTH_MM = 10.0
 
-_BLOCK_MM = 32.0
+_BLOCK_MM = 24.0
 _ENOUGH = 500
 """Fewer voxels in the blocks do not stand for the organ."""
 

@@ -122,9 +122,9 @@ class GrowthPlan:
             raise InputError(f"cores_mm lists 1 to {_MOST_CORES} places, not {len(self.cores_mm)}.")
         if max(abs(c) for core in self.cores_mm for c in core) > _FARTHEST_MM:
             raise InputError(f"cores_mm {self.cores_mm[0]} is not in any scan.")
-        if not 1 <= self.steps <= MOST_STEPS or self.seed < 0:
+        if not 0 <= self.steps <= MOST_STEPS or self.seed < 0:
             raise InputError(
-                f"steps ({self.steps}) is from 1 to {MOST_STEPS}, and seed ({self.seed}) is not "
+                f"steps ({self.steps}) is from 0 to {MOST_STEPS}, and seed ({self.seed}) is not "
                 "negative."
             )
         sizes.check_lesions(None, self.diameter_mm, 0)
