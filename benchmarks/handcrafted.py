@@ -9,19 +9,14 @@ same case, after about 100 s of start-up and with 3.2 GB of textures.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import psutil
-import scipy
-from case import ROOT, liver_at_1mm
+from case import liver_at_1mm
+from measure import RESULTS, keep, reference, seconds
 from rich.console import Console
 from rich.table import Table
-from scipy import ndimage
 
 import oncoforge as of
 from oncoforge.synthesis.appearance.bank import TEXTURES, tile
@@ -30,13 +25,6 @@ from oncoforge.synthesis.scene import bounding_box
 LIMITS = {"tiny": 0.2, "small": 0.25, "medium": 0.5, "large": 1.0, "mix": 1.2}
 ORIGINAL = {"tiny": 3.2, "small": 3.2, "medium": 3.1, "large": 4.3, "mix": 5.6}
 SPACING = (1.0, 1.0, 1.0)
-
-
-def seconds(call: Callable[[], object]) -> float:
-    """Time one call."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
 
 
 def building() -> dict[str, float]:
@@ -61,15 +49,14 @@ def one_size(
     image: np.ndarray, liver: np.ndarray, size: str, preset: str, seeds: int
 ) -> dict[str, float]:
     """Measure one size: in place, and with a copy of the volume."""
-    box = bounding_box(liver)
-    reference = image[box].astype(np.float64)
+    box = image[bounding_box(liver)].astype(np.float64)
     synth = of.Handcrafted(size=size, preset=preset)
     work = image.copy()
     first = seconds(lambda: synth(work, liver, SPACING, np.random.default_rng(10_000), out=work))
     ratios, copies, references = [], [], []
     for seed in range(seeds):
         np.copyto(work, image)
-        base = seconds(lambda: ndimage.gaussian_filter(reference, sigma=1.5))
+        base = reference(box)
         ours = seconds(
             lambda s=seed: synth(work, liver, SPACING, np.random.default_rng(s), out=work)
         )
@@ -91,9 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--presets", nargs="+", default=["published", "realistic"])
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "benchmarks" / "results" / "handcrafted.json"
-    )
+    parser.add_argument("--out", type=Path, default=RESULTS / "handcrafted.json")
     arguments = parser.parse_args()
     built = building()
     name, image, liver = liver_at_1mm()
@@ -120,28 +105,10 @@ def main() -> None:
         f"Building: {built['build_s'] * 1e3:.1f} ms, {built['build_mb']:.1f} MB. "
         f"All ten textures: {built['all_textures_s']:.2f} s, {built['all_textures_mb']:.0f} MB."
     )
-    result = {
-        "case": name,
-        "seeds": arguments.seeds,
-        "building": built,
-        "rows": rows,
-        "machine": {"processor": _processor(), "python": platform.python_version()},
-        "versions": {
-            "oncoforge": of.__version__,
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-        },
-    }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"Numbers: {arguments.out}")
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    keep(
+        arguments.out,
+        {"case": name, "seeds": arguments.seeds, "building": built, "rows": rows},
+    )
 
 
 if __name__ == "__main__":

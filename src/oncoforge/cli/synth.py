@@ -19,7 +19,7 @@ Examples:
   oncoforge synth dicom_folder labels.nii.gz --convention totalsegmentator \\
       --organ spleen --count 3 --diameter 12mm --at 31,-20,85 --out result
   oncoforge synth ct.nii.gz labels.nii.gz --preset realistic --set rim=1 --out result
-  oncoforge synth ct.nii.gz labels.nii.gz --method cellular --organ kidney \
+  oncoforge synth ct.nii.gz labels.nii.gz --method cellular --organ kidney \\
       --diameter 25mm --count 2 --movie --out grown
   oncoforge synth --replay result/lesions.json --out again
 """

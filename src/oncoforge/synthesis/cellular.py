@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any
 
+from oncoforge.errors import InputError
 from oncoforge.synthesis.appearance.density import Shaded
 from oncoforge.synthesis.masks.growth.model import GrowthModel
 from oncoforge.synthesis.settings import choose, part, settings_of
@@ -111,6 +112,11 @@ class Cellular(Synthesizer):
         device: str = "cpu",
         **changes: Any,
     ) -> None:
+        sized = size is not None or changes.get("diameter_mm") is not None
+        if sized and changes.get("steps") is not None:
+            raise InputError("Lesions stop at a size or after steps: give one of the two.")
+        if foci is not None and changes.get("count") is not None:
+            raise InputError("foci is a count of its own: give one of the two.")
         if foci is not None:
             changes = {"clustered": 0.0, "place": "inside", "margin": 1.0, "count": foci} | changes
         settings = choose(PRESETS, preset, {"size": size, **changes})

@@ -86,12 +86,14 @@ class Tones:
 
 
 def _keep_above(one: Plain, organ_hu: float, floor_hu: float) -> None:
-    """Weaken a darker lesion so that its mean, and its core's, stay above a floor."""
+    """Weaken a darker lesion so that its mean, and what is dead in it, stay above a floor."""
     if one["contrast_hu"] < 0:
         # The texture averages one half, so the mean changes by half of the contrast.
         darkest = -2.0 * max(organ_hu - floor_hu, _FAINTEST_HU)
         one["contrast_hu"] = max(one["contrast_hu"], darkest)
         one["rim_hu"] = min(one.get("rim_hu", 0.0), -one["contrast_hu"] / 2)
     mean_hu = organ_hu + one["contrast_hu"] / 2
-    if one.get("core_hu", 0.0) < 0:
-        one["core_hu"] = max(one["core_hu"], min(floor_hu - mean_hu, 0.0))
+    # Necrosis is mottled, as contrast is; a core is not.
+    for name, part in (("core_hu", 1.0), ("necrosis_hu", 0.5)):
+        if one.get(name, 0.0) < 0:
+            one[name] = max(one[name], min(floor_hu - mean_hu, 0.0) / part)

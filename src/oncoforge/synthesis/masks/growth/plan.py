@@ -226,4 +226,6 @@ def _cores(place: Window, points: NDArray[np.int64]) -> NDArray[np.int64]:
     cores = points - np.array(place.low)
     # Whoever asks for a tumour in a vessel gets it.
     place.tissue[tuple(cores[0])] = 0
+    # Of a cluster, seeds in walls and beyond the organ's box fall away.
+    cores = cores[((cores >= 0) & (cores < place.tissue.shape)).all(axis=1)]
     return cores[place.tissue[tuple(cores.T)] < WALL]
