@@ -25,12 +25,18 @@ from scipy.spatial import cKDTree
 import oncoforge as of
 from oncoforge import anatomy
 from oncoforge.case import Case
-from oncoforge.job import Origin, forge_case
+from oncoforge.job import forge_case
+from oncoforge.order import Order, Origin
 from oncoforge.phantom import PHASES
 from oncoforge.reports import panels
 from oncoforge.reports.planes import AXIAL, CORONAL, PLANES, Field, Plane, Section, cut, field
 from oncoforge.synthesis.cases import SynthesizedCase
+from oncoforge.synthesis.masks.growth.lattice import Lattice
+from oncoforge.synthesis.masks.growth.plan import Grown, GrowthPlan, backend
+from oncoforge.synthesis.masks.growth.rules import BORDER, MATURE, WALL
+from oncoforge.synthesis.masks.growth.window import window as tissue_of
 from oncoforge.synthesis.masks.sizes import MIX, SIZES
+from oncoforge.synthesis.scene import make_scene
 
 IMAGES = Path(__file__).resolve().parent / "images"
 MOST_BYTES = 400_000
@@ -39,6 +45,10 @@ DPI = 120
 SOFT, LUNG, LIVER = (-160.0, 240.0), (-1350.0, 150.0), (-20.0, 220.0)
 SPACING = (1.5, 1.5, 1.5)
 LIVER_CENTRE = (45.0, 15.0, 40.0)
+BY_A_VESSEL = (60.0, 20.0, 45.0)
+
+TISSUE = ("#33414e", "#8a6a2f", "#c98a3a", "#f2f2f2")
+"""Colours of tissue of level 1, 2 and 3, and of walls."""
 
 # Dark enough for white letters, and apart for every common kind of colour vision.
 PALETTE = (
@@ -436,10 +446,124 @@ def draw_demo() -> None:
     """Draw what `oncoforge demo` draws."""
     with tempfile.TemporaryDirectory() as folder:
         options = {"seed": 0, "spacing_mm": list(SPACING), "phase": "portal"}
-        run = forge_case(Origin("phantom", options), folder, organ="liver", preset="realistic")
+        run = forge_case(Origin("phantom", options), folder, Order(preset="realistic"))
         with Image.open(run.path("report.png")) as report:
             size = 1280, round(1280 * report.height / report.width)
             save(report.convert("RGB").resize(size, Image.Resampling.LANCZOS), "demo")
+
+
+def draw_growth() -> None:
+    """Keep the film and the strip of a run on the phantom."""
+    options = {"seed": 0, "spacing_mm": list(SPACING), "phase": "portal"}
+    with tempfile.TemporaryDirectory() as folder:
+        order = Order(
+            method="cellular",
+            preset="realistic",
+            seed=1,
+            at=[BY_A_VESSEL],
+            movie=True,
+            settings={"count": 1, "diameter_mm": 40.0},
+        )
+        run = forge_case(Origin("phantom", options), folder, order)
+        film = run.path("growth.gif").read_bytes()
+        with Image.open(run.path("growth.png")) as strip:
+            size = 1280, round(1280 * strip.height / strip.width)
+            save(strip.convert("RGB").resize(size, Image.Resampling.LANCZOS), "growth")
+    (IMAGES / "growth.gif").write_bytes(film)
+    print(f"growth.gif: {len(film) / 1000:.0f} kB")
+    if len(film) > MOST_BYTES:
+        raise SystemExit(f"growth.gif has {len(film)} bytes; at most {MOST_BYTES} are wanted.")
+
+
+def draw_automaton() -> None:
+    """Draw what the automaton sees, what it makes of it, and the tumour."""
+    case = phantom(spacing=(1.0, 1.0, 1.0))
+    settings = {"preset": "liver", "steps": 90, "foci": 1, "necrosis": 0.0}
+    made = of.synthesize(case, "liver", "cellular", seed=3, at=[BY_A_VESSEL], **settings)
+    plan = GrowthPlan(**made.synthesis.recipe.lesions[0].mask)
+    scene = make_scene(case.image.copy(), case.organ("liver"), case.spacing)
+    grown = plan.grow(scene, backend("cpu"))
+    assert grown is not None
+    low, high = Lattice(scene).limits()
+    tissue = tissue_of(plan.tissue, Lattice(scene), low, high).tissue[(slice(BORDER, -BORDER),) * 3]
+    index = index_at(case, AXIAL, BY_A_VESSEL)
+    cut_ = section(made, AXIAL, index, before=case)
+    where = field(cut_, focus(case, BY_A_VESSEL), 84, 84)
+    names = ("scan", "tissue and walls", "population", "tumour")
+    board = Board([2.3] * len(names), [2.3], left=0.06)
+    axes = [board.panel(0, column) for column in range(len(names))]
+    for column, name in enumerate(names):
+        board.column_name(column, name)
+    show(axes[0], cut_, where, LIVER, before=True, close=True)
+    panels.scale_bar(axes[0], where)
+    whole = np.zeros(case.shape, np.uint8)
+    whole[scene.box] = np.where(scene.organ, np.minimum(tissue, WALL) + 1, 0)
+    colours = ListedColormap(["#000000", *TISSUE])
+    norm = BoundaryNorm(np.arange(6) - 0.5, 5)
+    levels = cut(whole, AXIAL, index)
+    panels.paint(axes[1], cut_, levels, where, cmap=colours, norm=norm, interpolation="nearest")
+    style = {"cmap": "inferno", "vmin": 0, "vmax": MATURE, "interpolation": "nearest"}
+    people = cut(spread(grown, case.shape), AXIAL, index)
+    panels.paint(axes[2], cut_, people, where, **style)
+    panels.outline_organ(axes[2], cut_, 0.6)
+    show(axes[3], cut_, where, LIVER, lesions=False, close=True)
+    board.save("automaton", few=False)
+
+
+def spread(grown: Grown, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the population of a tumour on a scan whose voxels are the lattice."""
+    whole = np.zeros(shape, np.uint8)
+    colony = grown.colony.population[(slice(BORDER, -BORDER),) * 3]
+    start = np.array(grown.place.low) + BORDER
+    whole[tuple(slice(a, a + n) for a, n in zip(start, colony.shape, strict=True))] = colony
+    return whole
+
+
+def draw_steps() -> None:
+    """Draw one tumour after more and more steps."""
+    case = phantom()
+    steps = (30, 60, 100, 149)
+    board = Board([2.3] * len(steps), [2.3], left=0.06)
+    for column, number in enumerate(steps):
+        settings = {"preset": "liver", "steps": number, "foci": 1, "necrosis": 1.0}
+        made = of.synthesize(case, "liver", "cellular", seed=1, at=[(75, 5, 50)], **settings)
+        lesion = made.synthesis.lesions[0]
+        board.column_name(column, f"{number} steps, {lesion.diameter_mm:.0f} mm")
+        cut_ = section(made, AXIAL, index_at(case, AXIAL, (75, 5, 50)))
+        where = field(cut_, focus(case, (68, 5, 50)), 110, 110)
+        axes = board.panel(0, column)
+        show(axes, cut_, where, LIVER, close=True)
+        if column == 0:
+            panels.scale_bar(axes, where)
+    board.save("growth-steps")
+
+
+def draw_growth_presets() -> None:
+    """Draw presets of the cellular method: one tumour by a vessel, and a whole scan."""
+    case = phantom()
+    names = ("released", "liver", "adaptive", "realistic")
+    board = Board([2.3] * len(names), [2.3, 1.95])
+    board.row_name(0, "one focus")
+    board.row_name(1, "a scan")
+    for column, name in enumerate(names):
+        board.column_name(column, name)
+        settings = {"steps": 100, "foci": 1, "necrosis": 0.0}
+        one = of.synthesize(
+            case, "liver", "cellular", seed=3, preset=name, at=[BY_A_VESSEL], **settings
+        )
+        cut_ = section(one, AXIAL, index_at(case, AXIAL, BY_A_VESSEL))
+        close = field(cut_, focus(case, BY_A_VESSEL), 84, 84)
+        axes = board.panel(0, column)
+        show(axes, cut_, close, LIVER, close=True)
+        many = of.synthesize(case, "liver", "cellular", seed=6, preset=name)
+        below = section(many, CORONAL, busiest(many, CORONAL))
+        wide = field(below, focus(case, LIVER_CENTRE), 220, 186)
+        lower = board.panel(1, column)
+        show(lower, below, wide, LIVER)
+        if column == 0:
+            panels.scale_bar(axes, close)
+            panels.scale_bar(lower, wide)
+    board.save("growth-presets")
 
 
 PICTURES: dict[str, Callable[[], None]] = {
@@ -454,6 +578,10 @@ PICTURES: dict[str, Callable[[], None]] = {
     "organs": draw_organs,
     "styles": draw_styles,
     "spacing": draw_spacing,
+    "growth": draw_growth,
+    "automaton": draw_automaton,
+    "growth-steps": draw_steps,
+    "growth-presets": draw_growth_presets,
 }
 
 if __name__ == "__main__":

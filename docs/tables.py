@@ -12,15 +12,18 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from oncoforge import anatomy
 from oncoforge.anatomy.labels import FIRST_STRUCTURE
 from oncoforge.cli import group
-from oncoforge.synthesis.handcrafted import PRESETS, Settings
+from oncoforge.synthesis import cellular, handcrafted
+from oncoforge.synthesis.base import Lesion
 from oncoforge.synthesis.masks.sizes import MIX, SIZES
 
 DOCS = Path(__file__).resolve().parent
@@ -40,8 +43,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "rotate": ("yes, no", "give each ellipsoid a random orientation"),
     "elastic": ("`none`, `planes`, `volume`", "deformation: three passes of one 2-D field each, as "
                 "published, or one true 3-D field"),
-    "place": ("`band`, `inside`", "`band`: the central 40 % of the organ's slices, 2 mm inside it, "
-              "as published; `inside`: anywhere deep enough for the lesion's size"),
+    "steps": ("steps, or range", "how long lesions grow; none draws from 5 up to what fills 0.45 "
+              "of the diameter of the sphere that has the organ's volume, at most 149; not heeded "
+              "with `size` or `diameter_mm`"),
+    "clustered": ("probability", "lesion that starts from a cluster: 3 to 9 more seeds within 10 "
+                  "points of the first along each axis"),
+    "place": ("`band`, `inside`, `anywhere`", "`band`: the central 40 % of the organ's slices, "
+              "2 mm inside it, as published; `inside`: anywhere deep enough for the lesion's size; "
+              "`anywhere`: any voxel of the organ"),
     "margin": ("part of the radius", "how deep a centre lies below the organ's surface with "
                "`place=inside`; halved, then dropped, in a thin organ"),
     "avoid_vessels": ("yes, no", "prefer places without vessels within the lesion's radius"),
@@ -49,6 +58,16 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "min_inside": ("0 to 1", "least part of a lesion that must lie in the organ and clear of other "
                    "lesions; below it the lesion is left out, unless count or positions are asked "
                    "for"),
+    "necrosis": ("probability", "middle that dies, of a lesion that is large"),
+    "necrosis_steps": ("steps", "a lesion is large if it grows longer than this; none for a third "
+                       "of the longest that `steps` allows"),
+    "levels_hu": ("HU, three", "HU from which tissue is of level 2, of level 3, and a wall; none "
+                  "estimates them from the organ"),
+    "smooth_mm": ("mm", "sigma of the filter through which levels are told apart; 0 for none"),
+    "resistance": ("probabilities, three", "with which tissue of level 1, 2 and 3 accepts growth"),
+    "neighbours": ("27, 28", "the cube about a point, or the draw of the released program, which "
+                   "drifts"),
+    "pitch_mm": ("mm", "distance of the lattice's points"),
     "contrast_hu": ("HU, range", "HU added where texture and softened mask are 1; the texture "
                     "averages one half, so the mean changes by about half of it"),
     "edge_mm": ("mm, range", "sigma of the Gaussian that softens the edge"),
@@ -61,14 +80,58 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "core_hu": ("HU, range", "HU added in the core"),
     "core_part": ("part of the depth, range", "size of the core: part of the lesion's greatest "
                   "depth that it takes"),
+    "necrosis_hu": ("HU, range", "HU added where texture is 1 and all is dead"),
+    "vessel_keep": ("0 to 1", "part of their HU that walls keep in a lesion"),
+    "bright_keep": ("0 to 1", "part of its HU that tissue of level 3 keeps in a lesion"),
+    "blur_mm": ("mm", "sigma of the filter of walls and tissue of level 3 in a lesion; 0 for none"),
+    "fat_hu": ("HU", "tissue below this is fat, which lesions fill; none leaves it"),
+    "fat_gain": ("range", "HU added to fat where texture and density are 1, as a multiple of the "
+                 "mean in the lesion"),
     "fill_hu": ("HU, range", "fill lesions to this HU instead of adding contrast; `synthesize` and "
                 "the command line set it by themselves for organs that hold air"),
-    "floor_hu": ("HU", "least mean HU of a darker lesion: contrast and core weaken where the organ "
-                 "is too dark for them; none lets lesions grow as dark as they come"),
+    "floor_hu": ("HU", "least mean HU of a darker lesion: contrast and necrosis weaken where the "
+                 "organ is too dark for them; none lets lesions grow as dark as they come"),
     "mass_effect": ("0 to below 1, range", "strength with which a lesion pushes the organ around "
                     "it outwards; none for no push"),
 }  # fmt: skip
-"""Unit and meaning of every setting of the hand-crafted method."""
+"""Unit and meaning of every setting, of either method."""
+
+GROWN: dict[str, tuple[str, str]] = {
+    "size": ("name", "lesions stop at a diameter of this class, and their number is the class's; "
+             "none lets them grow for `steps`"),
+    "count": ("lesions", "how many lesions; none draws 1 to 9, or from the size class"),
+    "diameter_mm": ("mm", "lesions stop at this diameter, of the sphere of their volume in the "
+                    "organ"),
+    "at_mm": ("mm", "where the first lesions start, from the centre of the scan's first voxel "
+              "along the array axes; for positions in the patient use `at` of `synthesize` or "
+              "`--at`"),
+    "place": ("`anywhere`, `inside`, `band`", "`anywhere`: any voxel of the organ, as published; "
+              "`inside`: anywhere deep enough for the lesion's size; `band`: the central 40 % of "
+              "the organ's slices, 2 mm inside it"),
+    "contrast_hu": ("HU, range", "HU added where texture and density are 1; the texture averages "
+                    "one half, so the mean changes by about half of it"),
+    "per_lesion": ("yes, no", "draw steps, texture and contrast for every lesion; no shares them "
+                   "in a scan, as published"),
+    "rim_hu": ("HU, range", "strength of the capsule"),
+}  # fmt: skip
+"""The same, where it is another for lesions that grow."""
+
+REFERENCE: dict[int, dict[int, float]] = {
+    1: {5: 2.4, 10: 3.7, 20: 7.2, 30: 11.6, 50: 20.5, 80: 34.4, 100: 43.7, 149: 67.0},
+    2: {20: 5.8, 50: 15.7, 80: 26.1, 149: 50.3},
+    3: {20: 3.0, 50: 8.1, 80: 14.2, 149: 29.7},
+}
+"""Diameter in mm by level of tissue and steps, by an independent program of the published rules.
+
+One run for each number. Level 1 is as released, with 28 outcomes of a draw; levels 2 and 3 are as
+the paper meant them.
+"""
+
+REFERENCE_DEAD = {51: 26, 80: 25, 100: 31, 149: 31}
+"""Dead part in % by steps, in tissue of level 1, by the same program: one run for each number."""
+
+LEVEL_HU = {1: 100.0, 2: 130.0, 3: 150.0}
+"""HU that lie in the middle of a level of the liver's tissue."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -89,20 +152,64 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return " to ".join(f"{v:g}" for v in value).replace("-", "−")
-    return f"`{value}`" if isinstance(value, str) else f"{value:g}"
+        between = " to " if len(value) == 2 else ", "
+        return between.join(f"{v:g}" for v in value).replace("-", "−")
+    return f"`{value}`" if isinstance(value, str) else f"{value:.4g}"
 
 
-def settings() -> str:
-    """Every setting of the hand-crafted method."""
+def settings(method: Any) -> str:
+    """Every setting of a method, with the values of its presets."""
+    presets = method.PRESETS
+    meanings = MEANINGS | (GROWN if method is cellular else {})
     rows = []
-    for field in fields(Settings):
-        unit, meaning = MEANINGS[field.name]
-        values = [_value(getattr(PRESETS[name], field.name)) for name in PRESETS]
-        if values[0] != values[1]:
-            values[1] = f"**{values[1]}**"
+    for field in fields(method.Settings):
+        unit, meaning = meanings[field.name]
+        first, *others = [_value(getattr(presets[name], field.name)) for name in presets]
+        values = [first, *(f"**{v}**" if v != first else v for v in others)]
         rows.append((f"`{field.name}`", unit, *values, meaning))
-    return table(("Setting", "Unit", *PRESETS, "Meaning"), rows)
+    return table(("Setting", "Unit", *presets, "Meaning"), rows)
+
+
+@cache
+def growth() -> str:
+    """Diameters after some steps in even tissue: medians of nine tumours."""
+    ways = ((1, "liver"), (1, "released"), (2, "liver"), (3, "liver"))
+    rows = []
+    for steps in REFERENCE[1]:
+        ours = [f"{_diameter(steps, LEVEL_HU[level], preset):.1f}" for level, preset in ways]
+        theirs = [f"*{REFERENCE[n][steps]}*" if steps in REFERENCE[n] else "" for n in (1, 2, 3)]
+        rows.append((steps, *ours[:2], theirs[0], ours[2], theirs[1], ours[3], theirs[2]))
+    head = ("Steps", "Level 1", "Level 1, `released`", "*reference*")
+    return table((*head, "Level 2", "*reference*", "Level 3", "*reference*"), rows)
+
+
+@cache
+def death() -> str:
+    """Dead part of tumours in even tissue: of nine that all have necrosis."""
+    rows = []
+    for steps, reference in REFERENCE_DEAD.items():
+        grown = _grow(steps, LEVEL_HU[1], "liver", necrosis=1.0)
+        dead = [100 * one.growth.necrotic_fraction for one in grown if one.growth]
+        lowest, middle, highest = (f"{np.quantile(dead, q):.0f}" for q in (0.0, 0.5, 1.0))
+        rows.append((steps, middle, f"{lowest} to {highest}", f"*{reference}*"))
+    return table(("Steps", "Median, %", "Range, %", "*reference, %*"), rows)
+
+
+def _diameter(steps: int, hu: float, preset: str) -> float:
+    """Return the median diameter, mm, of nine tumours in tissue of one HU."""
+    return float(np.median([one.diameter_mm for one in _grow(steps, hu, preset)]))
+
+
+def _grow(steps: int, hu: float, preset: str, **settings: Any) -> list[Lesion]:
+    """Grow nine tumours, each from one seed in the middle of even tissue."""
+    side = 40 + round(0.6 * steps)
+    image = np.full((side,) * 3, hu, np.float32)
+    organ = np.zeros(image.shape, np.bool_)
+    organ[2:-2, 2:-2, 2:-2] = True
+    middle = ((side / 2,) * 3,)
+    synth = cellular.Cellular(preset=preset, steps=steps, foci=1, at_mm=middle, **settings)
+    made = [synth(image, organ, (1, 1, 1), np.random.default_rng(seed)) for seed in range(9)]
+    return [one.lesions[0] for one in made]
 
 
 def sizes() -> str:
@@ -187,6 +294,8 @@ def _option(option: click.Parameter, context: click.Context) -> tuple[str, str, 
         shown = "required"
     elif isinstance(default, str | int | float) and not isinstance(default, bool):
         shown = f"`{default}`"
+    elif isinstance(getattr(option, "show_default", None), str):
+        shown = str(option.show_default)  # type: ignore[attr-defined]
     else:
         shown = ""
     return f"{names} {kind}".strip(), shown, str(getattr(option, "help", ""))
@@ -203,7 +312,10 @@ def options(name: str) -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "settings": settings,
+    "settings-handcrafted": lambda: settings(handcrafted),
+    "settings-cellular": lambda: settings(cellular),
+    "growth": growth,
+    "death": death,
     "sizes": sizes,
     "organs": organs,
     "structures": structures,

@@ -14,6 +14,7 @@ import pytest
 import oncoforge as of
 
 HEAVY = (
+    "PIL",
     "matplotlib",
     "monai",
     "nibabel",
@@ -61,6 +62,7 @@ def test_import_brings_in_nothing_heavy():
     [
         "oncoforge",
         "oncoforge.case",
+        "oncoforge.synthesis.cellular",
         "oncoforge.synthesis.handcrafted",
         "oncoforge.anatomy.organs",
         "oncoforge.anatomy.conventions",
@@ -85,9 +87,10 @@ def test_case_is_read_as_the_house_promises(case, tmp_path):
     np.testing.assert_array_equal(organ, case.labels == 1)
 
 
-def test_synthesizer_is_called_as_the_house_promises(case):
+@pytest.mark.parametrize("kind", ["Handcrafted", "Cellular"])
+def test_synthesizer_is_called_as_the_house_promises(case, kind):
     organ = case.organ("liver")
-    synth = of.Handcrafted(size="small")
+    synth = getattr(of, kind)(size="small")
     image = case.image.copy()
     out = synth(image, organ, case.spacing, rng=np.random.default_rng(0))
     np.testing.assert_array_equal(image, case.image)
@@ -107,9 +110,10 @@ def test_synthesizer_is_called_as_the_house_promises(case):
     np.testing.assert_array_equal(image, out.image)
 
 
-def test_drawing_and_applying_is_calling(case):
+@pytest.mark.parametrize("kind", ["Handcrafted", "Cellular"])
+def test_drawing_and_applying_is_calling(case, kind):
     organ = case.organ("liver")
-    synth = of.Handcrafted(size="small")
+    synth = getattr(of, kind)(size="small")
     called = synth(case.image, organ, case.spacing, rng=np.random.default_rng(4))
     recipe = synth.draw(case.image, organ, case.spacing, np.random.default_rng(4))
     plain = json.loads(json.dumps(recipe.to_dict()))
@@ -118,7 +122,7 @@ def test_drawing_and_applying_is_calling(case):
         np.testing.assert_array_equal(applied.image, called.image)
         np.testing.assert_array_equal(applied.tumor, called.tumor)
         assert applied.lesions == called.lesions
-    assert recipe.method == "handcrafted"
+    assert recipe.method == kind.lower()
     assert recipe.version == of.__version__
     assert recipe.parameters["size"] == "small"
 
@@ -131,11 +135,19 @@ def test_synthesize_takes_a_case_and_gives_a_case(case):
     assert out.source is case.source
 
 
+def test_grown_tumours_are_asked_for_by_the_name_of_their_method(case):
+    out = of.synthesize(case, organ="liver", method="cellular", seed=0, diameter_mm=20.0)
+    assert out.tumor("liver").any()
+    assert all(lesion.growth is not None for lesion in out.synthesis.lesions)
+
+
 def test_every_error_of_the_library_is_one_kind(case, tmp_path):
     for mistake in (
         lambda: of.read_case(tmp_path / "none.nii.gz", tmp_path / "none.nii.gz"),
         lambda: of.Handcrafted(size="hug"),
         lambda: of.Handcrafted(sise="small"),
+        lambda: of.Cellular(steps=-1),
+        lambda: of.Cellular(device="quantum"),
         lambda: of.synthesize(case, organ="livr"),
         lambda: of.synthesize(case, method="magic"),
         lambda: of.write_image(tmp_path / "none" / "ct.nii.gz", case.image, case),

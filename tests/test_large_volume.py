@@ -51,9 +51,15 @@ def _body() -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no measure of the peak")
 @pytest.mark.parametrize(
-    ("organ", "value", "style"), [("liver", 5, "oncoforge"), ("vertebra", 27, "instances")]
+    ("organ", "value", "style", "method"),
+    [
+        ("liver", 5, "oncoforge", "handcrafted"),
+        ("vertebra", 27, "instances", "cellular"),
+    ],
 )
-def test_full_size_ct_stays_within_three_times_its_float_size(tmp_path, organ, value, style):
+def test_full_size_ct_stays_within_three_times_its_float_size(
+    tmp_path, organ, value, style, method
+):
     image, labels = _body()
     grid = Grid(SHAPE, np.diag([-0.7, -0.7, 1.0, 1.0]))
     paths = [tmp_path / "ct.nii.gz", tmp_path / "labels.nii.gz"]
@@ -62,7 +68,7 @@ def test_full_size_ct_stays_within_three_times_its_float_size(tmp_path, organ, v
 
     out = tmp_path / "out"
     arguments = ["synth", *paths, "--preset", "realistic", "--seed", "1", "--out", out]
-    arguments += ["--organ", organ, "--label-style", style]
+    arguments += ["--organ", organ, "--label-style", style, "--method", method]
     done = subprocess.run(
         [sys.executable, "-c", RUN, *map(str, arguments)],
         capture_output=True,

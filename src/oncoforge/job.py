@@ -23,6 +23,8 @@ from oncoforge.synthesis.base import Recipe
 from oncoforge.synthesis.cases import (
     AIRY_HU,
     SynthesizedCase,
+    find_method,
+    make_synthesizer,
     replay,
     synthesize,
 )
@@ -228,6 +230,14 @@ def forge_again(
             "give other bytes; install that version, or --force to go on."
         )
 
+    movie = data.get("movie", False)
+    if not isinstance(movie, bool) or (movie and not find_method(recipe.method).grows):
+        raise InputError(
+            f"{record} asks for a film, but lesions of method {recipe.method} do not grow; set its "
+            "movie to false."
+        )
+    make_synthesizer(recipe.method, data["organ"], device=device)
+
     def make(case: Case) -> SynthesizedCase:
         unchecked = force or bool(options.get("force"))
         return replay(case, data["organ"], recipe, in_place=True, force=unchecked, device=device)
@@ -238,7 +248,7 @@ def forge_again(
         data["label_style"],
         data.get("dtype", "int16"),
         device,
-        bool(data.get("movie", False)),
+        movie,
         known=data["input"],
         only_known=not force,
     )

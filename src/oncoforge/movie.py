@@ -18,7 +18,7 @@ from oncoforge.reports.growth import Frame, GrowthView, render
 from oncoforge.reports.synthesis_view import SynthesisView
 from oncoforge.synthesis.base import Plain, Recipe, Synthesis
 from oncoforge.synthesis.cases import SynthesizedCase, make_synthesizer
-from oncoforge.synthesis.scene import Box
+from oncoforge.synthesis.scene import Box, bounding_box
 
 _FRAMES = 24
 _LEAST_MM = 45.0
@@ -57,7 +57,17 @@ def film(
         The film, and a strip of some of its pictures.
     """
     crop = _crop(made, view)
-    frames = list(_frames(made, before, box, crop, device, step))
+    ages = {
+        lesion.plan: len(lesion.growth.volumes_mm3) - 1
+        for lesion in made.synthesis.lesions
+        if lesion.growth
+    }
+    after = made.image[box].copy()
+    try:
+        frames = list(_young(made, ages, before, box, crop, device, step))
+    finally:
+        made.image[box] = after
+    frames.append(_frame(made.synthesis, crop, max(ages.values())))
     step("Drawing the film")
     labels = made.labels[crop]
     organ = anatomy.organ(made.organ_name)
@@ -78,32 +88,35 @@ def film(
 def _crop(made: SynthesizedCase, view: SynthesisView) -> Box:
     """Return the part of the scan to show: around the largest lesion."""
     assert view.largest is not None  # there is nothing to film without lesions
-    reach = max(_LEAST_MM, float(view.largest["diameter_mm"]) / 2 + _AROUND_MM)
+    held = bounding_box(view.instances == view.largest["id"])
+    assert held is not None  # a lesion has voxels
     x, y, z = (
-        slice(max(0, round(c - reach / s)), min(n, round(c + reach / s) + 1))
-        for c, s, n in zip(view.focus(), made.spacing, made.shape, strict=True)
+        slice(
+            max(0, min(round(c - _LEAST_MM / s), b.start + h.start - round(_AROUND_MM / s))),
+            min(n, max(round(c + _LEAST_MM / s) + 1, b.start + h.stop + round(_AROUND_MM / s))),
+        )
+        for c, s, n, b, h in zip(
+            view.focus(), made.spacing, made.shape, view.box, held, strict=True
+        )
     )
     return x, y, z
 
 
-def _frames(
+def _young(
     made: SynthesizedCase,
+    ages: Mapping[int, int],
     before: NDArray[np.float32],
     box: Box,
     crop: Box,
     device: str,
     step: Callable[[str], None],
 ) -> Iterator[Frame]:
-    done = made.synthesis
-    ages = {
-        lesion.plan: len(lesion.growth.volumes_mm3) - 1 for lesion in done.lesions if lesion.growth
-    }
-    last = max(ages.values())
+    """Make the pictures before the last; `ages` are the steps of each plan that was placed."""
+    done, last = made.synthesis, max(ages.values())
     synth = make_synthesizer(done.recipe.method, made.organ_name, device=device)
     # What was the organ: lesions lie nowhere else, and tumours that were there already are not it.
     organ = made.parenchyma(made.organ_name) | done.tumor
     image = made.image
-    after = image[box].copy()
     for age in np.unique(np.linspace(0, last, _FRAMES + 1).round().astype(int))[:-1]:
         step(f"Filming step {age} of {last}")
         image[box] = before
@@ -111,8 +124,6 @@ def _frames(
             image, organ, made.spacing, _younger(done.recipe, ages, int(age)), out=image, force=True
         )
         yield _frame(young, crop, int(age))
-    image[box] = after
-    yield _frame(done, crop, last)
 
 
 def _younger(recipe: Recipe, ages: Mapping[int, int], step: int) -> Recipe:

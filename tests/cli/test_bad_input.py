@@ -264,6 +264,11 @@ def test_labels_that_are_no_labels_are_refused(refused_scan, scan):
         (("--set", "contrasthu=-100,-50"), "contrast_hu"),
         (("--set", "elastic=volme"), "volume"),
         (("--set", "place=insde"), "inside"),
+        (("--method", "celular"), "cellular"),
+        (("--method", "cellular", "--preset", "kidny"), "kidney"),
+        (("--method", "cellular", "--size", "smal"), "small"),
+        (("--method", "cellular", "--set", "stps=30"), "steps"),
+        (("--dtype", "int61"), "int16"),
     ],
 )
 def test_nearest_name_is_suggested(refused_scan, options, nearest):
@@ -338,10 +343,57 @@ def test_settings_of_the_wrong_kind_are_refused_by_name(refused_scan, setting):
 
 
 @pytest.mark.parametrize(
-    "name", ["organ", "method", "seed", "at", "out", "image", "force", "overwrite", "step"]
+    "name",
+    [
+        *("organ", "method", "preset", "seed", "at", "out", "image", "force", "overwrite", "step"),
+        *("device", "movie", "order", "origin"),
+    ],
 )
 def test_options_in_the_place_of_settings_are_refused(refused_scan, name):
     assert name in refused_scan("--set", f"{name}=1")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--movie",), "handcrafted do not grow"),
+        (("--device", "cuda"), "handcrafted works on the CPU"),
+        (("--method", "cellular", "--device", "quantum"), "'quantum'"),
+        (("--method", "cellular", "--device", "cuda:99"), "cuda:99"),
+        (("--method", "cellular", "--preset", "published"), "no preset 'published'"),
+        (("--method", "cellular", "--size", "small", "--set", "steps=30"), "one of the two"),
+        (("--method", "cellular", "--diameter", "9mm", "--set", "steps=30"), "one of the two"),
+        (("--method", "cellular", "--count", "2", "--set", "foci=2"), "foci"),
+        (("--method", "cellular", "--set", "steps=0"), "steps"),
+        (("--method", "cellular", "--set", "steps=9,5"), "steps"),
+        (("--method", "cellular", "--set", "steps=many"), "steps"),
+        (("--method", "cellular", "--set", "levels_hu=160,140,120"), "levels_hu"),
+        (("--method", "cellular", "--set", "levels_hu=160"), "levels_hu"),
+        (("--method", "cellular", "--set", "pitch_mm=0"), "pitch_mm"),
+        (("--method", "cellular", "--set", "neighbours=6"), "neighbours"),
+        (("--set", "steps=30"), "steps"),
+    ],
+    ids=lambda x: " ".join(x) if isinstance(x, tuple) else "",
+)
+def test_methods_refuse_what_is_not_theirs_before_the_scan_is_read(
+    refused, tmp_path, options, says
+):
+    nowhere = tmp_path / "none.nii.gz"
+    sentence = refused("synth", nowhere, nowhere, "--out", tmp_path / "out", *options)
+    assert says in sentence
+    assert "does not exist" not in sentence
+
+
+def test_a_movie_of_an_earlier_run_is_kept_without_overwrite(refused_scan, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "growth.gif").write_text("of an earlier run")
+    assert "growth.gif" in refused_scan()
+
+
+def test_replay_takes_the_movie_from_the_record(refused, tmp_path):
+    for option in (("--movie",), ("--method", "cellular"), ("--preset", "liver")):
+        replay = ("--replay", tmp_path / "lesions.json", "--out", tmp_path / "out")
+        assert f"--replay takes {option[0]} from the record" in refused("synth", *replay, *option)
 
 
 def test_size_as_a_setting_is_the_size_or_refused(scan, tmp_path):

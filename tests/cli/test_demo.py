@@ -11,6 +11,8 @@ import pytest
 
 from oncoforge import __version__, make_phantom
 from oncoforge.cli import main
+from oncoforge.synthesis import cellular, handcrafted
+from oncoforge.synthesis.cases import METHODS
 
 
 @pytest.fixture
@@ -49,6 +51,19 @@ def test_demo_writes_into_its_own_folder(cli, tmp_path, monkeypatch):
     assert "--overwrite" in err
 
 
+def test_demo_grows_tumours_and_films_them(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr("oncoforge.movie._FRAMES", 6)
+    options = ("--method", "cellular", "--count", "1", "--diameter", "30mm", "--movie")
+    code, out, err = cli("demo", "--spacing", "4mm", "--out", tmp_path / "demo", *options)
+    assert (code, err) == (0, "")
+    assert f"Movie:   {tmp_path / 'demo' / 'growth.gif'}" in out
+    record = json.loads((tmp_path / "demo" / "lesions.json").read_text())
+    assert record["recipe"]["parameters"]["preset"] == "realistic"
+    (row,) = record["lesions"]
+    assert row["diameter_mm"] == pytest.approx(30, rel=0.1)
+    assert (tmp_path / "demo" / "growth.gif").read_bytes().startswith(b"GIF89a")
+
+
 @pytest.mark.parametrize("command", [(), ("demo",), ("synth",)], ids=["oncoforge", "demo", "synth"])
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help_shows_an_example(cli, command, option):
@@ -67,6 +82,14 @@ def test_examples_of_the_help_can_be_read_by_the_command(cli):
         assert options <= set(re.findall(r"--[a-z-]+", out.partition("Examples:")[0]))
 
 
+def test_help_names_every_method_and_preset(cli):
+    for command in ("demo", "synth"):
+        words = set(re.findall(r"[a-z-]+", cli(command, "--help")[1]))
+        assert set(METHODS) <= words
+        for presets in (handcrafted.PRESETS, cellular.PRESETS):
+            assert set(presets) <= words
+
+
 def test_version(cli):
     assert cli("--version") == (0, f"oncoforge, version {__version__}\n", "")
 
@@ -82,7 +105,7 @@ def test_interrupt_stops_without_a_traceback(cli, monkeypatch, tmp_path):
     def interrupt(**_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("oncoforge.job.make_phantom", interrupt)
+    monkeypatch.setattr("oncoforge.order.make_phantom", interrupt)
     code, out, err = cli("demo", "--out", tmp_path / "demo")
     assert (code, out) == (130, "")
     assert err.strip() == "Stopped; nothing was written."

@@ -570,3 +570,132 @@ def test_replay_of_another_version_needs_force(ct, synth, cli, tmp_path):
     assert done.code == 2
     assert "99.0" in done.err
     assert cli("synth", "--replay", record, "--force", "--out", tmp_path / "again").code == 0
+
+
+# Grown tumours.
+
+
+MOVIE = ("growth.gif", "growth.png")
+GROWN = ("--method", "cellular", "--count", "2", "--diameter", "20mm")
+
+
+@pytest.fixture
+def short_movies(monkeypatch) -> None:
+    monkeypatch.setattr("oncoforge.movie._FRAMES", 6)
+
+
+@pytest.mark.parametrize("codes", ["RAS", "IPL"])
+def test_grown_tumours_lie_in_the_liver_on_the_grid_of_the_scan(phantom, synth, tmp_path, codes):
+    stored = phantom.turned(codes)
+    out = synth(_save(stored, tmp_path), *GROWN)
+    _check_against(stored, out)
+    record = _record(out)
+    assert record["method"] == "cellular"
+    assert record["recipe"]["parameters"]["preset"] == "liver"
+    assert len(record["lesions"]) == 2
+    for row in record["lesions"]:
+        assert row["diameter_mm"] == pytest.approx(20, rel=0.1)
+        assert row["growth"][0]["step"] == 0
+
+
+def test_orientation_of_the_file_makes_no_difference_to_growth(phantom, ct, synth, tmp_path):
+    upright = synth(ct, *GROWN, out="upright")
+    turned = synth(_save(phantom.turned("PSL"), tmp_path), *GROWN)
+    for name in ("image.nii.gz", "label.nii.gz"):
+        both = (nib.as_closest_canonical(nib.load(out / name)) for out in (upright, turned))
+        np.testing.assert_array_equal(*(np.asarray(file.dataobj) for file in both))
+
+
+@pytest.mark.parametrize(("organ", "preset"), [("kidney", "kidney"), ("spleen", "adaptive")])
+def test_the_preset_suits_the_organ_unless_told(ct, synth, organ, preset):
+    out = synth(ct, "--organ", organ, "--method", "cellular", "--set", "steps=20")
+    assert _record(out)["recipe"]["parameters"]["preset"] == preset
+    told = synth(ct, "--organ", organ, "--method", "cellular", "--preset", "realistic", out="told")
+    assert _record(told)["recipe"]["parameters"]["preset"] == "realistic"
+
+
+@pytest.mark.usefixtures("short_movies")
+def test_a_movie_is_written_listed_and_replayed_byte_for_byte(ct, cli, tmp_path):
+    first, again = tmp_path / "first", tmp_path / "again"
+    arguments = ("synth", *ct, "--convention", "oncoforge", *GROWN, "--movie", "--json")
+    done = cli(*arguments, "--preset", "realistic", "--out", first)
+    assert (done.code, done.err) == (0, "")
+    summary = json.loads(done.out)
+    assert set(summary["files"]) == {*FILES, *MOVIE}
+    assert all(Path(path).is_file() for path in summary["files"].values())
+    assert all(row["growth"] for row in summary["lesions"])
+    done = cli("synth", "--replay", first / "lesions.json", "--out", again)
+    assert (done.code, done.err) == (0, "")
+    assert f"Movie:   {again / 'growth.gif'}" in done.out
+    assert sorted(_bytes(again)) == sorted((*FILES, *MOVIE))
+    assert _differing(_bytes(first), _bytes(again)) == []
+
+
+def test_no_tissue_to_grow_in_is_an_answer_with_reasons(phantom, ct, cli, tmp_path):
+    out = tmp_path / "out"
+    options = ("--method", "cellular", "--movie", "--set", "levels_hu=-990,-985,-980")
+    done = cli("synth", *ct, "--convention", "oncoforge", "--out", out, *options)
+    assert (done.code, done.err) == (0, "")
+    record = _record(out)
+    assert record["lesions"] == []
+    (reason,) = record["skipped"]
+    assert "-980 HU" in reason
+    assert "adaptive" in reason
+    assert reason in " ".join(done.out.split())
+    np.testing.assert_array_equal(_load(out / "image.nii.gz")[0], phantom.image)
+    np.testing.assert_array_equal(_load(out / "label.nii.gz")[0], phantom.labels)
+    assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
+
+
+@pytest.mark.parametrize("style", ["organ-tumor", "tumor-only", "instances"])
+def test_dead_tumour_is_labelled_as_tumour_in_every_style(phantom, ct, synth, style):
+    options = ("--method", "cellular", "--count", "1", "--diameter", "40mm")
+    options += ("--set", "necrosis=1", "--set", "necrosis-steps=10", "--seed", "4")
+    plain = synth(ct, *options, out="plain")
+    tumor = _load(plain / "label.nii.gz")[0] == LIVER_TUMOR
+    assert _record(plain)["lesions"][0]["necrotic_fraction"] > 0.1
+    np.testing.assert_array_equal(ndimage.binary_fill_holes(tumor), tumor)
+    styled = _load(synth(ct, *options, "--label-style", style) / "label.nii.gz")[0]
+    np.testing.assert_array_equal(styled == (2 if style == "organ-tumor" else 1), tumor)
+
+
+def test_positions_and_settings_of_growth_are_obeyed(phantom, ct, synth):
+    at = phantom.deepest()
+    where = ",".join(f"{c:.2f}" for c in at)
+    options = ("--method", "cellular", "--at", where, "--set", "steps=40", "--set", "clustered=0")
+    (row,) = _record(synth(ct, *options))["lesions"]
+    assert np.linalg.norm(np.subtract(row["centre_ras_mm"], at)) < 5
+    assert len(row["growth"]) == 41
+
+
+def test_the_device_changes_no_byte(ct, synth):
+    pytest.importorskip("torch")
+    here = synth(ct, *GROWN, out="here")
+    there = synth(ct, *GROWN, "--device", "cpu:0", out="there")
+    assert _differing(_bytes(here), _bytes(there)) == []
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("short_movies")
+def test_a_gpu_changes_no_byte(ct, synth):
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    here = synth(ct, *GROWN, "--movie", out="here")
+    there = synth(ct, *GROWN, "--movie", "--device", "cuda", out="there")
+    assert _differing(_bytes(here), _bytes(there)) == []
+
+
+@pytest.mark.parametrize("organ", ["liver", "kidney", "pancreas"])
+def test_tumours_grow_in_a_real_ct(data_dir, cli, tmp_path, organ):
+    folder, out = data_dir / "ct_abdomen", tmp_path / "out"
+    files = folder / "image.nii.gz", folder / "totalsegmentator_labels.nii.gz"
+    done = cli("synth", *files, "--organ", organ, *GROWN, "--out", out)
+    assert (done.code, done.err) == (0, "")
+    rows = _record(out)["lesions"]
+    assert len(rows) == 2
+    case = of.read_case(*files)
+    mask = nib.Nifti1Image(case.parenchyma(organ).astype(np.uint8), case.affine)
+    inside = np.asarray(mask.dataobj) > 0
+    image, before = _load(out / "image.nii.gz")[0], _load(files[0])[0]
+    np.testing.assert_array_equal(image[~inside], before[~inside])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from oncoforge.errors import InputError
-from oncoforge.synthesis.base import Recipe
+from oncoforge.synthesis.base import Growth, LesionPlan, Recipe, sphere_diameter
 from oncoforge.synthesis.handcrafted import Handcrafted
 
 
@@ -80,3 +80,25 @@ def test_missing_and_unknown_keys_are_refused(recipe, spoil):
     spoil(plain)
     with pytest.raises(InputError, match="not a recipe"):
         Recipe.from_dict(plain)
+
+
+def test_the_diameter_of_a_volume_is_that_of_its_sphere():
+    for diameter in (0.0, 1.0, 7.3, 60.0):
+        volume = np.pi / 6 * diameter**3
+        assert sphere_diameter(volume) == pytest.approx(diameter)
+
+
+def test_growth_is_one_row_per_step_from_step_0():
+    growth = Growth((1.0, 8.0, 27.0), 0.25)
+    assert growth.rows() == [
+        {"step": n, "volume_mm3": volume, "diameter_mm": sphere_diameter(volume)}
+        for n, volume in enumerate((1.0, 8.0, 27.0))
+    ]
+    assert json.loads(json.dumps(growth.rows())) == growth.rows()
+    assert Growth((1.0,)).necrotic_fraction == 0
+
+
+@pytest.mark.parametrize("push", [-0.1, 1.0, float("nan"), "strong"])
+def test_a_push_out_of_its_range_is_refused(push):
+    with pytest.raises(InputError, match="push"):
+        LesionPlan("small", {}, push=push)

@@ -1,13 +1,15 @@
-"""What every synthesizer promises, whatever the organ: shown with the hand-crafted one."""
+"""What every synthesizer promises, whatever its method, preset and organ."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -16,9 +18,33 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from oncoforge.errors import InputError, OncoforgeError
+from oncoforge.synthesis import cellular, handcrafted
 from oncoforge.synthesis.base import Recipe
-from oncoforge.synthesis.handcrafted import PRESETS, Handcrafted
+from oncoforge.synthesis.cases import METHODS
+from oncoforge.synthesis.cellular import Cellular
+from oncoforge.synthesis.handcrafted import Handcrafted
 from oncoforge.synthesis.masks.sizes import SIZE_NAMES
+
+PRESETS = {"handcrafted": handcrafted.PRESETS, "cellular": cellular.PRESETS}
+
+every_method = pytest.mark.parametrize("method", METHODS)
+every_preset = pytest.mark.parametrize(
+    ("method", "preset"), [(method, preset) for method in METHODS for preset in PRESETS[method]]
+)
+
+
+def make(method, preset=None, **changes):
+    """A synthesizer of lesions of several sizes, which is quick."""
+    usual = {"handcrafted": {"size": "mix"}, "cellular": {"steps": (10, 60), "per_lesion": True}}
+    if {"size", "diameter_mm"} & set(changes):
+        del usual["cellular"]["steps"]
+    kind = METHODS[method]
+    return kind(preset=preset or kind.preset_for("liver"), **usual[method] | changes)
+
+
+def test_every_method_has_its_presets_here():
+    assert set(PRESETS) == set(METHODS)
+
 
 ORGANS = ("blob", "plate", "rod", "voxel", "empty", "everything", "dust", "two", "shell", "box")
 
@@ -68,10 +94,10 @@ def ranges(low, high):
     return st.tuples(st.floats(low, high), st.floats(low, high)).map(lambda r: tuple(sorted(r)))
 
 
-SYNTHESIZERS = st.builds(
+HANDCRAFTED = st.builds(
     lambda size, preset, changes: Handcrafted(size, preset=preset, **changes),
     st.sampled_from(SIZE_NAMES),
-    st.sampled_from(list(PRESETS)),
+    st.sampled_from(list(handcrafted.PRESETS)),
     st.fixed_dictionaries(
         {},
         optional={
@@ -99,9 +125,56 @@ SYNTHESIZERS = st.builds(
 )
 
 
-@settings(max_examples=250, deadline=None)
-@given(scan=scans(), synth=SYNTHESIZERS, seed=st.integers(0, 2**32))
-def test_any_organ_is_served_and_nothing_outside_it_is_touched(scan, synth, seed):
+CELLULAR = st.builds(
+    lambda until, preset, changes: Cellular(preset=preset, **until, **changes),
+    st.one_of(
+        st.fixed_dictionaries({"steps": st.integers(1, 40)}),
+        st.fixed_dictionaries({"size": st.sampled_from(["tiny", "small"])}),
+        st.fixed_dictionaries({"diameter_mm": st.floats(0.5, 25)}),
+    ),
+    st.sampled_from(list(cellular.PRESETS)),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "count": st.integers(1, 5),
+            "clustered": st.floats(0, 1),
+            "per_lesion": st.booleans(),
+            "place": st.sampled_from(["anywhere", "band", "inside"]),
+            "margin": st.floats(0, 2),
+            "avoid_vessels": st.booleans(),
+            "min_distance_mm": st.one_of(st.none(), st.floats(0, 20)),
+            "necrosis": st.sampled_from([0.0, 0.5, 1.0]),
+            "necrosis_steps": st.one_of(st.none(), st.integers(0, 30)),
+            "levels_hu": st.one_of(
+                st.none(), st.tuples(*[st.floats(60, 160)] * 3).map(lambda x: tuple(sorted(x)))
+            ),
+            "smooth_mm": st.sampled_from([0.0, 1.5, 4.0]),
+            "resistance": st.tuples(st.floats(0.2, 1), st.floats(0, 1), st.floats(0, 1)),
+            "neighbours": st.sampled_from([27, 28]),
+            "pitch_mm": st.sampled_from([1.0, 1.7, 3.0]),
+            "contrast_hu": ranges(-300, 300),
+            "necrosis_hu": ranges(-200, 100),
+            "hyperdense": st.floats(0, 1),
+            "rim": st.sampled_from([0.0, 0.5, 1.0]),
+            "fill_hu": st.one_of(st.none(), ranges(-100, 100)),
+            "floor_hu": st.one_of(st.none(), st.floats(-50, 80)),
+            "vessel_keep": st.floats(0, 1),
+            "bright_keep": st.floats(0, 1),
+            "blur_mm": st.floats(0, 3),
+            "fat_hu": st.one_of(st.none(), st.floats(-100, 100)),
+            "mass_effect": st.one_of(st.none(), ranges(0, 0.5)),
+        },
+    ),
+)
+
+SYNTHESIZERS = {"handcrafted": HANDCRAFTED, "cellular": CELLULAR}
+
+
+@every_method
+@settings(max_examples=200, deadline=None)
+@given(scan=scans(), data=st.data(), seed=st.integers(0, 2**32))
+def test_any_organ_is_served_and_nothing_outside_it_is_touched(method, scan, data, seed):
+    synth = data.draw(SYNTHESIZERS[method])
     image, organ, spacing = scan
     before = image.copy()
     out = synth(image, organ, spacing, np.random.default_rng(seed))
@@ -121,14 +194,20 @@ def test_any_organ_is_served_and_nothing_outside_it_is_touched(scan, synth, seed
     # Every lesion that was asked for is either there or excused.
     unplanned = len(out.recipe.skipped)
     assert len(out.lesions) + len(out.skipped) == len(out.recipe.lesions) + unplanned
+    assert [lesion.plan for lesion in out.lesions] == sorted({x.plan for x in out.lesions})
+    for lesion in out.lesions:
+        assert lesion.kind == out.recipe.lesions[lesion.plan].kind
+        assert (lesion.growth is not None) == synth.grows
     if not organ.any():
         assert out.lesions == ()
         assert out.skipped
 
 
-@settings(max_examples=60, deadline=None)
-@given(scan=scans(), synth=SYNTHESIZERS, seed=st.integers(0, 2**32))
-def test_draw_then_apply_is_the_call_and_json_keeps_every_byte(scan, synth, seed):
+@every_method
+@settings(max_examples=50, deadline=None)
+@given(scan=scans(), data=st.data(), seed=st.integers(0, 2**32))
+def test_draw_then_apply_is_the_call_and_json_keeps_every_byte(method, scan, data, seed):
+    synth = data.draw(SYNTHESIZERS[method])
     called = synth(*scan, np.random.default_rng(seed))
     drawn = synth.draw(*scan, np.random.default_rng(seed))
     assert drawn == called.recipe
@@ -147,13 +226,13 @@ def fingerprint(out) -> str:
     return digest.hexdigest()
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_lesions_are_measured_as_numpy_measures_them(thick_scan, preset):
+@every_preset
+def test_lesions_are_measured_as_numpy_measures_them(thick_scan, method, preset):
     image, organ, spacing = thick_scan
     rng = np.random.default_rng(3)
-    out = Handcrafted("mix", preset=preset)(image, organ, spacing, rng)
+    out = make(method, preset, count=7)(image, organ, spacing, rng)
     instances = out.instances()
-    assert len(out.lesions) > 5
+    assert len(out.lesions) > 2
     for lesion in out.lesions:
         mine = instances == lesion.id
         volume = mine.sum() * np.prod(spacing)
@@ -165,9 +244,10 @@ def test_lesions_are_measured_as_numpy_measures_them(thick_scan, preset):
         np.testing.assert_allclose(lesion.centre_mm, centre, atol=1e-6)
 
 
-def test_contrast_is_against_the_organ_around_the_lesion_without_other_lesions(thick_scan):
+@every_method
+def test_contrast_is_against_the_organ_around_the_lesion_without_other_lesions(thick_scan, method):
     image, organ, spacing = thick_scan
-    out = Handcrafted("small")(image, organ, spacing, np.random.default_rng(4))
+    out = make(method, size="small")(image, organ, spacing, np.random.default_rng(4))
     instances = out.instances()
     pad = np.ceil(5 / np.array(spacing)).astype(int)
     for lesion in out.lesions:
@@ -202,10 +282,10 @@ def layouts(array):
     }
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_same_seed_gives_same_bytes_in_any_memory_layout(thick_scan, preset):
+@every_preset
+def test_same_seed_gives_same_bytes_in_any_memory_layout(thick_scan, method, preset):
     image, organ, spacing = thick_scan
-    synth = Handcrafted("mix", preset=preset)
+    synth = make(method, preset)
     organs = layouts(organ)
     prints = {
         fingerprint(synth(one, organs[name], spacing, np.random.default_rng(5)))
@@ -215,23 +295,30 @@ def test_same_seed_gives_same_bytes_in_any_memory_layout(thick_scan, preset):
     assert len(prints) == 1
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_same_seed_gives_same_bytes_for_any_type_that_holds_the_values(thick_scan, preset):
+@every_preset
+def test_same_seed_gives_same_bytes_for_any_type_that_holds_the_values(thick_scan, method, preset):
     image, organ, spacing = thick_scan
     image = np.rint(image)
-    synth = Handcrafted("mix", preset=preset)
+    synth = make(method, preset)
     prints = {
         fingerprint(synth(image.astype(kind), mask, spacing, np.random.default_rng(5)))
-        for kind in (np.float32, np.float64, np.int16, np.int32, ">f4")
-        for mask in (organ, organ.astype(np.uint8), organ.astype(np.int32))
+        for kind, mask in (
+            (np.float32, organ),
+            (np.float64, organ.astype(np.uint8)),
+            (np.int16, organ.astype(np.int32)),
+            (np.int32, organ),
+            (">f4", organ.astype(np.uint8)),
+            (np.float32, organ.astype(float)),
+        )
     }
     assert len(prints) == 1
 
 
-def test_a_draw_from_integers_is_the_draw_of_a_call(scan):
+@every_method
+def test_a_draw_from_integers_is_the_draw_of_a_call(scan, method):
     image = with_tubes(scan).astype(np.int16)
-    synth = Handcrafted("medium", preset="realistic")
-    for seed in range(30):
+    synth = make(method, "realistic", size="medium")
+    for seed in range(10):
         drawn = synth.draw(image, scan.organ, scan.spacing, np.random.default_rng(seed))
         called = synth(image, scan.organ, scan.spacing, np.random.default_rng(seed))
         assert drawn == called.recipe
@@ -245,10 +332,10 @@ def with_tubes(scan):
     return np.where(scan.organ, image, scan.image)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_in_place_and_into_another_array_give_what_a_copy_gives(scan, preset):
+@every_preset
+def test_in_place_and_into_another_array_give_what_a_copy_gives(scan, method, preset):
     image, organ, spacing = scan
-    synth = Handcrafted("mix", preset=preset)
+    synth = make(method, preset)
     copied = synth(image, organ, spacing, np.random.default_rng(6))
     for order in "CF":
         mine = image.copy(order=order)
@@ -260,8 +347,9 @@ def test_in_place_and_into_another_array_give_what_a_copy_gives(scan, preset):
         assert other.tobytes("C") == copied.image.tobytes("C")
 
 
-def test_different_seeds_give_different_scans(scan):
-    synth = Handcrafted("small")
+@every_method
+def test_different_seeds_give_different_scans(scan, method):
+    synth = make(method, size="small")
     prints = {fingerprint(synth(*scan, np.random.default_rng(seed))) for seed in range(12)}
     assert len(prints) == 12
 
@@ -269,22 +357,38 @@ def test_different_seeds_give_different_scans(scan):
 ELSEWHERE = """
 import hashlib
 import numpy as np
-from oncoforge.synthesis.handcrafted import Handcrafted
+from oncoforge.synthesis.cases import METHODS
 rng = np.random.default_rng(1)
 organ = np.zeros((50, 48, 40), bool)
 organ[4:46, 4:44, 4:36] = True
 image = rng.normal(100, 20, organ.shape).astype(np.float32)
-out = Handcrafted("mix", preset="realistic")(image, organ, (1, 1, 1.5), np.random.default_rng(2))
-print(hashlib.sha256(out.image.tobytes() + out.instances().tobytes()).hexdigest())
+for kind in METHODS.values():
+    synth = kind("mix", preset="realistic")
+    out = synth(image, organ, (1, 1, 1.5), np.random.default_rng(2))
+    print(hashlib.sha256(out.image.tobytes() + out.instances().tobytes()).hexdigest())
 """
 
 
-def test_same_seed_gives_same_bytes_in_another_process():
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_same_seed_gives_same_bytes_in_another_process(threads):
     here: list[str] = []
     exec(ELSEWHERE, {"print": here.append})
     run = [sys.executable, "-c", ELSEWHERE]
-    there = subprocess.run(run, capture_output=True, text=True, check=True)
+    environment = {**os.environ, "NUMBA_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+    there = subprocess.run(run, capture_output=True, text=True, check=True, env=environment)
     assert there.stdout.split() == here
+    assert len(set(here)) == len(METHODS)
+
+
+@every_method
+def test_several_threads_at_once_give_what_one_gives(scan, method):
+    synth = make(method, "realistic", size="small")
+
+    def run(seed):
+        return fingerprint(synth(*scan, np.random.default_rng(seed)))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(run, range(8))) == [run(seed) for seed in range(8)]
 
 
 @pytest.mark.parametrize("drawn_by", [{}, {"rotate": True, "elastic": "volume"}, {"rim": 1.0}])
@@ -306,81 +410,131 @@ def test_a_realistic_recipe_is_replayed_alike_by_the_published_preset(scan):
         assert fingerprint(Handcrafted().apply(*scan, drawn.recipe)) == fingerprint(drawn)
 
 
-def test_a_recipe_of_another_method_is_refused(scan):
-    recipe = Recipe("diffusion", {}, ())
-    with pytest.raises(InputError, match=r"'diffusion'.*'handcrafted'"):
-        Handcrafted().apply(*scan, recipe)
+def test_a_grown_recipe_is_replayed_alike_by_any_configuration(scan):
+    others = (
+        Cellular(),
+        Cellular(steps=3, levels_hu=(0.0, 1.0, 2.0), neighbours=28, pitch_mm=3.0),
+        Cellular("large", preset="realistic", fill_hu=(0.0, 1.0), necrosis=1.0, foci=1),
+    )
+    for preset in cellular.PRESETS:
+        drawn = make("cellular", preset)(*scan, np.random.default_rng(8))
+        assert drawn.lesions
+        for other in others:
+            assert fingerprint(other.apply(*scan, drawn.recipe)) == fingerprint(drawn)
 
 
-def test_other_contrasts_and_effects_leave_the_shapes_of_a_seed_as_they_are(scan):
+@every_method
+def test_a_recipe_of_another_method_is_refused(scan, method):
+    for other in {*METHODS, "diffusion"} - {method}:
+        with pytest.raises(InputError, match=f"'{other}'.*'{method}'"):
+            make(method).apply(*scan, Recipe(other, {}, ()))
+
+
+@every_method
+def test_other_contrasts_and_effects_leave_the_shapes_of_a_seed_as_they_are(scan, method):
     def shapes(**changes):
-        synth = Handcrafted("small", **changes)
+        synth = make(method, size="small", **changes)
         return [x.mask for x in synth.draw(*scan, np.random.default_rng(9)).lesions]
 
     plain = shapes()
     assert shapes(contrast_hu=(-20, -10)) == plain
-    assert shapes(per_lesion=True, rim=1.0, core=0.5, hyperdense=0.3) == plain
+    assert shapes(rim=1.0, hyperdense=0.3, fill_hu=(0.0, 9.0)) == plain
     assert shapes(mass_effect=(0.1, 0.4)) == plain
+    more = {"handcrafted": {"per_lesion": True, "core": 0.5}, "cellular": {"vessel_keep": 0.1}}
+    assert shapes(**more[method]) == plain
 
 
-def test_part_of_an_organ_holds_part_of_its_lesions_but_at_least_one(small_scan):
-    synth = Handcrafted("mix")
+@pytest.mark.parametrize("sized", [True, False], ids=["by size", "by the method"])
+@every_method
+def test_part_of_an_organ_holds_part_of_its_lesions_but_at_least_one(small_scan, method, sized):
+    synth = make(method, **{"size": "mix"} if sized else {})
     rng = np.random.default_rng(0)
     counts = {
-        share: [len(synth.draw(*small_scan, rng, share=share).lesions) for _ in range(100)]
+        share: [len(synth.draw(*small_scan, rng, share=share).lesions) for _ in range(150)]
         for share in (1.0, 0.5, 0.01)
     }
-    assert np.mean(counts[0.5]) == pytest.approx(0.5 * np.mean(counts[1.0]), rel=0.1)
+    # Half of them, or one where that would be none: which matters to those that are few.
+    least = np.mean([0.5 * n + 0.5**n for n in counts[1.0]])
+    assert np.mean(counts[0.5]) == pytest.approx(least, rel=0.15)
     assert min(counts[0.01]) == 1
     assert np.mean(counts[0.01]) < 1.5
 
 
-def test_draw_changes_nothing(scan):
+@every_method
+def test_a_count_is_not_cut_down_by_the_part_that_is_in_view(small_scan, method):
+    synth = make(method, count=5)
+    recipe = synth.draw(*small_scan, np.random.default_rng(0), share=0.01)
+    assert len(recipe.lesions) == 5
+
+
+@every_preset
+def test_draw_changes_nothing(scan, method, preset):
     image, organ = scan.image.copy(), scan.organ.copy()
-    Handcrafted("mix", preset="realistic").draw(
-        image, organ, scan.spacing, np.random.default_rng(0)
-    )
+    make(method, preset).draw(image, organ, scan.spacing, np.random.default_rng(0))
     assert image.tobytes() == scan.image.tobytes()
     assert organ.tobytes() == scan.organ.tobytes()
 
 
-def test_lesions_do_not_share_voxels_and_touch_only_their_reach(scan):
+@every_method
+def test_lesions_do_not_share_voxels_and_touch_only_their_reach(scan, method):
     image, organ, spacing = scan
-    out = Handcrafted("small")(image, organ, spacing, np.random.default_rng(1))
-    edge = max(plan.appearance["edge_mm"] for plan in out.recipe.lesions)
+    out = make(method, size="small")(image, organ, spacing, np.random.default_rng(1))
+    edge = max(plan.appearance.get("edge_mm", 0) for plan in out.recipe.lesions)
     far = ndimage.distance_transform_edt(~out.tumor) > np.sqrt(3) * (4 * edge + 1)
     assert far.sum() > 1000
     assert out.image[far].tobytes() == image[far].tobytes()
     assert sum(lesion.voxels for lesion in out.lesions) == out.tumor.sum()
 
 
+@every_method
 @pytest.mark.parametrize("axes", [2, 4])
-def test_an_image_that_is_not_a_volume_is_refused(axes):
+def test_an_image_that_is_not_a_volume_is_refused(method, axes):
     image = np.zeros((4,) * axes, np.float32)
     with pytest.raises(InputError, match=f"{axes} axes"):
-        Handcrafted()(image, image > 0, (1, 1, 1), np.random.default_rng(0))
+        make(method)(image, image > 0, (1, 1, 1), np.random.default_rng(0))
 
 
-def test_a_mask_of_another_shape_is_refused(scan):
+@every_method
+def test_a_mask_of_another_shape_is_refused(scan, method):
     with pytest.raises(InputError, match="one grid"):
-        Handcrafted()(scan.image, scan.organ[1:], scan.spacing, np.random.default_rng(0))
+        make(method)(scan.image, scan.organ[1:], scan.spacing, np.random.default_rng(0))
 
 
+@every_method
 @pytest.mark.parametrize(
     "spacing",
     [(1, 1, 0), (1, -1, 1), (1, 1, np.nan), (np.inf, 1, 1), (1, 1), (1, 1, 1, 1), 1.0, ()],
 )
-def test_a_spacing_that_is_not_three_positive_sizes_is_refused(scan, spacing):
-    for act in (Handcrafted().draw, Handcrafted()):
+def test_a_spacing_that_is_not_three_positive_sizes_is_refused(scan, method, spacing):
+    for act in (make(method).draw, make(method)):
         with pytest.raises(InputError, match="three positive sizes"):
             act(scan.image, scan.organ, spacing, np.random.default_rng(0))
 
 
-def test_an_image_that_is_not_in_hu_is_refused_and_left_alone(scan):
-    image = np.clip(scan.image / 400, 0, 1)
+def scaled(image):
+    return np.clip(image / 400, 0, 1)
+
+
+def windowed(image):
+    return np.clip(image, 60, 140) - 60
+
+
+def holed(image):
+    image = image.copy()
+    image[image > 90] = np.nan
+    return image
+
+
+@every_method
+@pytest.mark.parametrize(
+    ("spoil", "says"), [(scaled, "not HU"), (windowed, "windowed"), (holed, "NaN")]
+)
+def test_an_image_that_is_not_in_hu_is_refused_and_left_alone(scan, method, spoil, says):
+    image = spoil(scan.image)
     before = image.copy()
-    with pytest.raises(InputError, match="not HU"):
-        Handcrafted()(image, scan.organ, scan.spacing, np.random.default_rng(0), out=image)
+    for act, more in ((make(method), {"out": image}), (make(method).draw, {})):
+        with pytest.raises(InputError, match=says):
+            act(image, scan.organ, scan.spacing, np.random.default_rng(0), **more)
     assert image.tobytes() == before.tobytes()
 
 
@@ -392,9 +546,10 @@ def test_an_output_of_another_shape_or_type_is_refused(scan, out):
         Handcrafted()(*scan, np.random.default_rng(0), out=out)
 
 
-def test_an_empty_organ_gives_no_lesion_and_the_reason(scan):
+@every_preset
+def test_an_empty_organ_gives_no_lesion_and_the_reason(scan, method, preset):
     organ = np.zeros_like(scan.organ)
-    out = Handcrafted()(scan.image, organ, scan.spacing, np.random.default_rng(0))
+    out = make(method, preset)(scan.image, organ, scan.spacing, np.random.default_rng(0))
     assert out.lesions == ()
     assert not out.tumor.any()
     assert not out.instances().any()
@@ -402,25 +557,43 @@ def test_an_empty_organ_gives_no_lesion_and_the_reason(scan):
     assert "empty" in out.skipped[0]
 
 
-def test_a_recipe_that_lies_outside_the_organ_gives_no_lesion_and_the_reason(scan):
-    synth = Handcrafted("tiny", at_mm=((-50.0, 3.0, 900.0),))
+@every_preset
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (0.7, 2.0, 5.0)], ids=str)
+def test_an_organ_of_one_voxel_is_served(scan, method, preset, spacing):
+    organ = np.zeros((9, 9, 9), bool)
+    organ[4, 4, 4] = True
+    image = np.full(organ.shape, 100, np.float32)
+    synth = make(method, preset, count=1, min_distance_mm=None, margin=0.0)
+    for seed in range(5):
+        out = synth(image, organ, spacing, np.random.default_rng(seed))
+        assert len(out.lesions) + len(out.skipped) == 1
+        assert not out.tumor[~organ].any()
+        assert (out.image[~organ] == 100).all()
+        assert np.isfinite(out.image).all()
+
+
+@every_method
+def test_a_recipe_that_lies_outside_the_organ_gives_no_lesion_and_the_reason(scan, method):
+    synth = make(method, size="tiny", at_mm=((-50.0, 3.0, 900.0),))
     out = synth(*scan, np.random.default_rng(0))
     assert out.lesions == ()
-    assert re.search("in(side)? the organ", out.skipped[0])
+    assert re.search("(in(side)?|outside) the organ", out.skipped[0])
 
 
-def test_a_synthesizer_travels_to_another_process(scan):
-    synth = Handcrafted("small", preset="realistic", count=3)
+@every_preset
+def test_a_synthesizer_travels_to_another_process(small_scan, method, preset):
+    synth = make(method, preset, count=3, size="tiny")
     copy = pickle.loads(pickle.dumps(synth))
-    expected = fingerprint(synth(*scan, np.random.default_rng(1)))
-    assert fingerprint(copy(*scan, np.random.default_rng(1))) == expected
+    expected = fingerprint(synth(*small_scan, np.random.default_rng(1)))
+    assert fingerprint(copy(*small_scan, np.random.default_rng(1))) == expected
 
 
-def test_a_small_watery_organ_is_served_if_its_user_insists():
+@every_method
+def test_a_small_watery_organ_is_served_if_its_user_insists(method):
     organ = np.zeros((9, 9, 9), bool)
     organ[2:6, 2:6, 2:6] = True
     image = np.full(organ.shape, 5, np.float32)
-    synth, at_once = Handcrafted("tiny", count=1), np.random.default_rng
+    synth, at_once = make(method, size="tiny", count=1), np.random.default_rng
     with pytest.raises(InputError, match="not HU"):
         synth(image, organ, (1, 1, 1), at_once(0))
     out = synth(image, organ, (1, 1, 1), at_once(0), force=True)
@@ -450,10 +623,57 @@ def test_a_small_watery_organ_is_served_if_its_user_insists():
     ],
 )
 def test_a_recipe_with_values_that_make_no_sense_is_refused(scan, part, change):
-    synth = Handcrafted("tiny")
+    _refuses(Handcrafted("tiny"), scan, part, change)
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("mask", {"surprise": 1}),
+        ("mask", {"radii_mm": [1, 2, 3]}),
+        ("mask", {"cores_mm": []}),
+        ("mask", {"cores_mm": [[1, 2]]}),
+        ("mask", {"cores_mm": [1, 2, 3]}),
+        ("mask", {"cores_mm": [[1e9, 0, 0]]}),
+        ("mask", {"cores_mm": [[float("nan")] * 3]}),
+        ("mask", {"cores_mm": [[50, 45, 42]] * 200}),
+        ("mask", {"steps": -1}),
+        ("mask", {"steps": 10**6}),
+        ("mask", {"steps": 2.5}),
+        ("mask", {"seed": -1}),
+        ("mask", {"seed": None}),
+        ("mask", {"diameter_mm": -2}),
+        ("mask", {"levels_hu": [160, 140, 120]}),
+        ("mask", {"levels_hu": [120, 140]}),
+        ("mask", {"smooth_mm": -1}),
+        ("mask", {"resistance": [1, 0.3, 2]}),
+        ("mask", {"resistance": [0, 0, 0]}),
+        ("mask", {"neighbours": 6}),
+        ("mask", {"pitch_mm": 0}),
+        ("mask", {"necrosis": "yes"}),
+        ("appearance", {"surprise": 1}),
+        ("appearance", {"texture": [3]}),
+        ("appearance", {"texture": [3, -4]}),
+        ("appearance", {"offset_mm": [1e6, 0, 0]}),
+        ("appearance", {"contrast_hu": "x"}),
+        ("appearance", {"contrast_hu": 1e9}),
+        ("appearance", {"necrosis_hu": -1e9}),
+        ("appearance", {"levels_hu": [160, 140, 120]}),
+        ("appearance", {"blur_mm": -1}),
+        ("appearance", {"blur_mm": 1e6}),
+        ("appearance", {"fat_gain": -1}),
+        ("appearance", {"fat_hu": "low"}),
+        ("appearance", {"edge_mm": 1.5}),
+    ],
+)
+def test_a_grown_recipe_with_values_that_make_no_sense_is_refused(small_scan, part, change):
+    _refuses(Cellular(steps=5, foci=1), small_scan, part, change)
+
+
+def _refuses(synth, scan, part, change):
     plain = json.loads(json.dumps(synth.draw(*scan, np.random.default_rng(0)).to_dict()))
     plain["lesions"][0][part].update(change)
-    with pytest.raises(OncoforgeError):
+    with pytest.raises(OncoforgeError, match=r"[.?]$"):
         synth.apply(*scan, plain)
 
 

@@ -22,6 +22,7 @@ from monai.data import CacheDataset, DataLoader, Dataset, MetaTensor  # noqa: E4
 from monai.transforms import Compose, EnsureChannelFirstd, EnsureTyped  # noqa: E402
 
 from oncoforge import (  # noqa: E402
+    Cellular,
     Handcrafted,
     OncoforgeError,
     Synthesis,
@@ -29,11 +30,15 @@ from oncoforge import (  # noqa: E402
     SynthesizeTumord,
     SynthesizeTumorPatchd,
 )
+from oncoforge.synthesis.synthesizer import Synthesizer  # noqa: E402
 
 KEYS = ("image", "label")
 SHAPE = (30, 28, 26)
 ISOTROPIC = np.eye(4)
 SYNTH = Handcrafted(size="tiny", count=3)
+every_method = pytest.mark.parametrize(
+    "synth", [SYNTH, Cellular(steps=20, count=3)], ids=lambda synth: synth.method
+)
 
 
 def _volume(shape: Sequence[int] = SHAPE, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -74,14 +79,18 @@ def _key(result: dict[str, Any]) -> bytes:
 class Spy:
     """A synthesizer that remembers what it was given."""
 
+    synth: Synthesizer = SYNTH
     seen: list[tuple[tuple[int, ...], tuple[float, ...], float]] = field(default_factory=list)
+    planned: list[int] = field(default_factory=list)
 
     def __call__(
         self, image: np.ndarray, organ: np.ndarray, spacing: Any, rng: Any, **options: Any
     ) -> Synthesis:
         share = options.get("share", 1.0)
         self.seen.append((image.shape, tuple(float(s) for s in spacing), share))
-        return SYNTH(image, organ, spacing, rng, **options)
+        made = self.synth(image, organ, spacing, rng, **options)
+        self.planned.append(len(made.recipe.lesions))
+        return made
 
 
 # What goes in and what comes out.
@@ -112,23 +121,25 @@ def test_inputs_are_not_modified():
         assert out[key] is not item[key]
 
 
+@every_method
 @pytest.mark.parametrize("channel", [True, False], ids=["(1, X, Y, Z)", "(X, Y, Z)"])
 @pytest.mark.parametrize("kind", ["numpy", "torch", "metatensor"])
-def test_every_kind_of_array_gives_the_same_tumours(kind, channel):
+def test_every_kind_of_array_gives_the_same_tumours(synth, kind, channel):
     image, label = _volume()
     make = {"numpy": np.array, "torch": torch.tensor, "metatensor": MetaTensor}[kind]
     pair = [make(a[None] if channel else a) for a in (image, label)]
-    out = SynthesizeTumor(SYNTH, spacing=(1, 1, 1)).set_random_state(3)(*pair)
-    reference = SynthesizeTumor(SYNTH, spacing=(1, 1, 1)).set_random_state(3)(image, label)
+    out = SynthesizeTumor(synth, spacing=(1, 1, 1)).set_random_state(3)(*pair)
+    reference = SynthesizeTumor(synth, spacing=(1, 1, 1)).set_random_state(3)(image, label)
     for given, got, expected in zip(pair, out, reference, strict=True):
         assert type(got) is type(given)
         assert (got.shape, got.dtype) == (given.shape, given.dtype)
         np.testing.assert_array_equal(np.asarray(got).reshape(SHAPE), expected)
 
 
-def test_tumour_lies_in_the_organ_and_all_else_is_as_it_was():
+@every_method
+def test_tumour_lies_in_the_organ_and_all_else_is_as_it_was(synth):
     image, label = _volume()
-    new_image, new_label = SynthesizeTumor(SYNTH, spacing=(1, 1, 1)).set_random_state(1)(
+    new_image, new_label = SynthesizeTumor(synth, spacing=(1, 1, 1)).set_random_state(1)(
         image, label
     )
     tumor = new_label == 2
@@ -139,15 +150,16 @@ def test_tumour_lies_in_the_organ_and_all_else_is_as_it_was():
     assert new_image[tumor].mean() < image[tumor].mean() - 10
 
 
+@every_method
 @pytest.mark.parametrize("dtype", ["int16", "float64", "float16"])
 @pytest.mark.parametrize("label_dtype", ["uint8", "int64", "float32"])
-def test_number_types_are_kept_and_voxels_outside_bit_identical(dtype, label_dtype):
+def test_number_types_are_kept_and_voxels_outside_bit_identical(synth, dtype, label_dtype):
     image, label = _volume()
     image = np.rint(image).astype(dtype) if dtype == "int16" else image.astype(dtype)
     if dtype == "float64":
         image += 1e-9  # beyond what float32 can hold
     label = label.astype(label_dtype)
-    new_image, new_label = SynthesizeTumor(SYNTH, spacing=(1, 1, 1)).set_random_state(1)(
+    new_image, new_label = SynthesizeTumor(synth, spacing=(1, 1, 1)).set_random_state(1)(
         image, label
     )
     assert (new_image.dtype, new_label.dtype) == (image.dtype, label.dtype)
@@ -171,14 +183,15 @@ def test_scan_without_the_organ_passes_through():
     np.testing.assert_array_equal(out[1], empty)
 
 
+@every_method
 @pytest.mark.parametrize("voxels", [1, 2, 5])
 @pytest.mark.parametrize("hu", [0, 5, -3])
-def test_a_few_voxels_of_organ_do_not_stop_the_training(voxels, hu):
+def test_a_few_voxels_of_organ_do_not_stop_the_training(synth, voxels, hu):
     image, label = _volume()
     label[:] = 0
     label[10 : 10 + voxels, 10, 10] = 1
     image[label == 1] = hu
-    made, made_label = SynthesizeTumor(SYNTH, spacing=(1, 1, 1)).set_random_state(1)(image, label)
+    made, made_label = SynthesizeTumor(synth, spacing=(1, 1, 1)).set_random_state(1)(image, label)
     assert np.isfinite(made).all()
     assert (made_label[label == 0] == 0).all()
 
@@ -198,12 +211,13 @@ def test_scan_with_a_tumour_passes_through_unless_asked_otherwise():
 # Geometry.
 
 
+@every_method
 @pytest.mark.parametrize("codes", ["LPS", "PSR"])
-def test_orientation_makes_no_difference(codes):
+def test_orientation_makes_no_difference(synth, codes):
     from nibabel import orientations as nio
 
     affine = np.diag([1.0, 1.5, 2.0, 1.0])
-    upright = SynthesizeTumord(KEYS, SYNTH).set_random_state(5)(_item(affine))
+    upright = SynthesizeTumord(KEYS, synth).set_random_state(5)(_item(affine))
     way = nio.ornt_transform(nio.axcodes2ornt("RAS"), nio.axcodes2ornt(codes))
     other = affine @ nio.inv_ornt_aff(way, SHAPE)
     turned = {
@@ -213,7 +227,7 @@ def test_orientation_makes_no_difference(codes):
         )
         for key, value in _item(affine).items()
     }
-    out = SynthesizeTumord(KEYS, SYNTH).set_random_state(5)(turned)
+    out = SynthesizeTumord(KEYS, synth).set_random_state(5)(turned)
     back = nio.ornt_transform(nio.axcodes2ornt(codes), nio.axcodes2ornt("RAS"))
     for key in KEYS:
         assert out[key].shape == turned[key].shape
@@ -223,8 +237,9 @@ def test_orientation_makes_no_difference(codes):
 
 
 @pytest.mark.parametrize("spacing", [(1, 1, 1), (0.8, 0.8, 1.6), (2, 1, 0.7)])
-def test_lesions_have_their_size_in_mm(spacing):
-    one = Handcrafted(size="small", count=1, diameter_mm=8)
+@pytest.mark.parametrize("kind", [Handcrafted, Cellular])
+def test_lesions_have_their_size_in_mm(kind, spacing):
+    one = kind(count=1, diameter_mm=8)
     item = _item(np.diag([*spacing, 1.0]))
     out = SynthesizeTumord(KEYS, one).set_random_state(2)(item)
     volume = _tumor(out).sum() * np.prod(spacing)
@@ -323,11 +338,12 @@ def test_global_random_states_are_left_alone():
     assert torch.equal(torch.get_rng_state(), torch_state)
 
 
-def test_pickled_transform_goes_on_as_the_original_would():
+@every_method
+def test_pickled_transform_goes_on_as_the_original_would(synth):
     for transform in (
-        SynthesizeTumord(KEYS, SYNTH).set_random_state(4),
-        SynthesizeTumord(KEYS, SYNTH, seed=4, item_key="id"),
-        SynthesizeTumorPatchd(KEYS, SYNTH, (16, 16, 16), seed=4),
+        SynthesizeTumord(KEYS, synth).set_random_state(4),
+        SynthesizeTumord(KEYS, synth, seed=4, item_key="id"),
+        SynthesizeTumorPatchd(KEYS, synth, (16, 16, 16), seed=4),
     ):
         transform.set_epoch(3)
         twin = pickle.loads(pickle.dumps(transform))
@@ -372,11 +388,12 @@ def test_plain_loader_with_a_seeded_generator_is_repeatable():
     assert len(set(runs[0])) == 4
 
 
+@every_method
 @pytest.mark.parametrize("workers", [0, 2])
-def test_monai_loader_with_a_seeded_generator_is_repeatable(workers):
+def test_monai_loader_with_a_seeded_generator_is_repeatable(synth, workers):
     def run(seed: int) -> list[list[bytes]]:
         loader = DataLoader(
-            Dataset([_item() for _ in range(4)], Compose([SynthesizeTumord(KEYS, SYNTH)])),
+            Dataset([_item() for _ in range(4)], Compose([SynthesizeTumord(KEYS, synth)])),
             batch_size=1,
             num_workers=workers,
             collate_fn=lambda batch: _key(batch[0]),
@@ -391,15 +408,16 @@ def test_monai_loader_with_a_seeded_generator_is_repeatable(workers):
     assert not {*first[0]} & {*other[0]}
 
 
-def test_seed_gives_the_same_for_any_number_of_workers_and_any_order():
+@every_method
+def test_seed_gives_the_same_for_any_number_of_workers_and_any_order(synth):
     items = [_item(name=f"scan-{n}.nii.gz", seed=n % 2) for n in range(5)]
-    transform = Compose([SynthesizeTumord(KEYS, SYNTH, seed=11)])
+    transform = Compose([SynthesizeTumord(KEYS, synth, seed=11)])
     alone = _draws(transform, items, 0)
     assert len(set(alone)) == 5
     for workers in (0, 1, 2):
         assert _draws(transform, items, workers) == alone
     assert _draws(transform, items[::-1], 2) == alone[::-1]
-    assert _draws(SynthesizeTumord(KEYS, SYNTH, seed=12), items[:1], 0)[0] not in alone
+    assert _draws(SynthesizeTumord(KEYS, synth, seed=12), items[:1], 0)[0] not in alone
 
 
 def test_epoch_changes_what_the_seed_gives():
@@ -514,10 +532,11 @@ def test_patch_without_synthesis_is_a_crop_in_its_right_place():
     assert len(corners) > 10
 
 
-def test_patch_with_synthesis_is_the_crop_with_tumours():
+@every_method
+def test_patch_with_synthesis_is_the_crop_with_tumours(synth):
     item = _item(AFFINE)
     before = {key: item[key].clone() for key in KEYS}
-    transform = SynthesizeTumorPatchd(KEYS, SYNTH, (14, 12, 16)).set_random_state(0)
+    transform = SynthesizeTumorPatchd(KEYS, synth, (14, 12, 16)).set_random_state(0)
     held = 0
     for _ in range(20):
         out = transform(item)
@@ -534,10 +553,11 @@ def test_patch_with_synthesis_is_the_crop_with_tumours():
         assert torch.equal(item[key], before[key])
 
 
+@every_method
 @pytest.mark.parametrize("size", [(40, 12, 30), (64, 64, 64), SHAPE, (1, 1, 1)])
-def test_patch_has_its_size_even_if_the_volume_is_smaller(size):
+def test_patch_has_its_size_even_if_the_volume_is_smaller(synth, size):
     item = _item(AFFINE)
-    out = SynthesizeTumorPatchd(KEYS, SYNTH, size).set_random_state(1)(item)
+    out = SynthesizeTumorPatchd(KEYS, synth, size).set_random_state(1)(item)
     inside = tuple(slice(0, n) for n in SHAPE)
     whole = {key: np.asarray(item[key])[0] for key in KEYS}
     for key in KEYS:
@@ -570,6 +590,25 @@ def test_only_the_patch_is_synthesised():
     for shape, _, share in spy.seen:
         assert sorted(shape) == [24, 24, 24]
         assert 0 < share <= 24**3 / organ
+
+
+@pytest.mark.parametrize(
+    "synth", [Handcrafted("tiny"), Cellular(steps=6)], ids=lambda synth: synth.method
+)
+def test_a_patch_holds_its_share_of_the_lesions(synth):
+    item = _item()
+
+    def planned(size: int) -> list[int]:
+        spy = Spy(synth)
+        transform = SynthesizeTumorPatchd(KEYS, spy, (size,) * 3, neg=0).set_random_state(0)
+        for _ in range(40):
+            transform(item)
+        return spy.planned
+
+    whole, part = planned(40), planned(14)
+    assert len(set(whole)) > 3
+    assert min(part) >= 1
+    assert np.mean(part) < 0.6 * np.mean(whole)
 
 
 @pytest.mark.parametrize("other", [False, True], ids=["organ alone", "with other labels"])
@@ -624,9 +663,10 @@ def test_patches_of_a_scan_with_a_tumour_are_only_crops():
     assert len(spy.seen) == 1
 
 
-def test_patches_draw_by_seed_alone_for_any_number_of_workers():
+@every_method
+def test_patches_draw_by_seed_alone_for_any_number_of_workers(synth):
     items = [_item(name=f"scan-{n}.nii.gz") for n in range(4)]
-    transform = SynthesizeTumorPatchd(KEYS, SYNTH, (12, 12, 12), seed=2)
+    transform = SynthesizeTumorPatchd(KEYS, synth, (12, 12, 12), seed=2)
     alone = _draws(transform, items, 0)
     assert len(set(alone)) == 4
     assert _draws(transform, items, 2) == alone

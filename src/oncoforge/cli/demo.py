@@ -58,6 +58,6 @@ def command(
     """Make tumours in the built-in phantom: try oncoforge without any data."""
     options = {"seed": patient, "spacing_mm": [spacing] * 3, "phase": phase}
     with show.steps() as step:
-        order = Order(settings=gather(count, diameter, settings), **rest)
+        order = Order(settings=gather(rest["method"], count, diameter, settings), **rest)
         result = forge_case(Origin("phantom", options), out, order, overwrite=overwrite, step=step)
     show.outcome(result, as_json)

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
+from oncoforge.errors import UnknownNameError
 from oncoforge.job import forge, forge_case
-from oncoforge.synthesis.cases import synthesize
+from oncoforge.synthesis.cases import find_method, synthesize
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -87,13 +88,13 @@ def lesion_options(command: F, preset: str | None = None) -> F:
         click.option(
             "--preset",
             default=preset,
-            show_default=preset or "as the original's",
+            show_default=preset or "by method and organ",
             help="handcrafted: published or realistic (rotation, vessels, rims, ...); cellular: "
             "liver, pancreas, kidney, adaptive (other organs), realistic or released.",
         ),
         click.option(
             "--size",
-            show_default="mix; cellular: by its steps of growth",
+            show_default="mix, or by steps of growth",
             help="tiny, small, medium, large, mix or random.",
         ),
         click.option("--count", type=int, help="Number of lesions."),
@@ -104,7 +105,8 @@ def lesion_options(command: F, preset: str | None = None) -> F:
             "--at",
             type=Position(),
             multiple=True,
-            help="Centre of a lesion, RAS mm, such as 31,-20,85; repeat for more.",
+            help="Centre of a lesion, or where it starts to grow: RAS mm, such as 31,-20,85; "
+            "repeat for more.",
         ),
         click.option(
             "--set",
@@ -161,7 +163,7 @@ def output_options(command: F) -> F:
 
 
 def gather(
-    count: int | None, diameter: float | None, settings: tuple[tuple[str, Any], ...]
+    method: str, count: int | None, diameter: float | None, settings: tuple[tuple[str, Any], ...]
 ) -> dict[str, Any]:
     """Return the method's further settings as its constructor takes them."""
     parameters = click.get_current_context().command.params
@@ -172,7 +174,7 @@ def gather(
     arguments |= set(inspect.signature(synthesize).parameters)
     for name, _ in settings:
         if name not in own and name in arguments:
-            raise click.UsageError(f"There is no setting {name!r}.")
+            raise UnknownNameError("setting", name, find_method(method).settings.__annotations__)
         if name in own:
             raise click.UsageError(f"{name} is an option of its own: use {own[name]}.")
     given: dict[str, Any] = dict(settings)

@@ -54,6 +54,7 @@ def command(
     overwrite: bool,
     force: bool,
     device: str,
+    method: str,
     count: int | None,
     diameter: float | None,
     settings: tuple[tuple[str, Any], ...],
@@ -81,11 +82,12 @@ def command(
         elif image is None or labels is None:
             raise click.UsageError("Give IMAGE and LABELS (or --replay lesions.json).")
         else:
-            chosen = gather(count, diameter, settings)
+            chosen = gather(method, count, diameter, settings)
             result = forge(
                 image,
                 labels,
                 out,
+                method=method,
                 device=device,
                 overwrite=overwrite,
                 force=force,

@@ -131,7 +131,7 @@ class Growth:
     Parameters
     ----------
     volumes_mm3
-        Its volume in the organ after each step, from step 0.
+        Its volume in the organ after each step, from step 0, which is the first that it grows.
     necrotic_fraction
         Part of it that has died.
     """

@@ -7,19 +7,21 @@ written anew from a description of what its released program does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from oncoforge.errors import InputError
 from oncoforge.synthesis.appearance.density import Shaded
 from oncoforge.synthesis.masks.growth.model import GrowthModel
-from oncoforge.synthesis.settings import choose, part, settings_of
+from oncoforge.synthesis.settings import choose, compose, settings_of
 from oncoforge.synthesis.synthesizer import Synthesizer
 
 METHOD = "cellular"
 
-Settings: Any = settings_of(GrowthModel, Shaded)
+_MODELS = (GrowthModel, Shaded)
+
+Settings: Any = settings_of(*_MODELS)
 """Everything that can be set; see `GrowthModel`, `Shaded` and `Synthesizer` for each.
 
 The defaults are the published generator's for the liver, in mm.
@@ -100,6 +102,7 @@ class Cellular(Synthesizer):
     True
     """
 
+    settings = Settings
     grows = True
     uses_device = True
 
@@ -120,13 +123,7 @@ class Cellular(Synthesizer):
         if foci is not None:
             changes = {"clustered": 0.0, "place": "inside", "margin": 1.0, "count": foci} | changes
         settings = choose(PRESETS, preset, {"size": size, **changes})
-        super().__init__(
-            method=METHOD,
-            masks=part(GrowthModel, settings, device=device),
-            appearance=part(Shaded, settings),
-            mass_effect=settings.mass_effect,
-            parameters={"preset": preset, **asdict(settings)},
-        )
+        super().__init__(**compose(METHOD, _MODELS, preset, settings, device=device))
 
     @classmethod
     def preset_for(cls, organ: str) -> str:

@@ -7,20 +7,21 @@ description of what its released program does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
 from oncoforge.synthesis.appearance.texture import Textured
 from oncoforge.synthesis.masks.ellipsoid import Ellipsoids
 from oncoforge.synthesis.masks.sizes import MIX
-from oncoforge.synthesis.settings import choose, part, settings_of
+from oncoforge.synthesis.settings import choose, compose, settings_of
 from oncoforge.synthesis.synthesizer import Synthesizer
 
 METHOD = "handcrafted"
 
 
-Settings: Any = settings_of(Ellipsoids, Textured)
+_MODELS = (Ellipsoids, Textured)
+
+Settings: Any = settings_of(*_MODELS)
 """Everything that can be set; see `Ellipsoids`, `Textured` and `Synthesizer` for each.
 
 The defaults are the published generator's, in mm.
@@ -81,12 +82,8 @@ class Handcrafted(Synthesizer):
     2
     """
 
+    settings = Settings
+
     def __init__(self, size: str = MIX, *, preset: str = "published", **changes: Any) -> None:
         settings = choose(PRESETS, preset, {"size": size, **changes})
-        super().__init__(
-            method=METHOD,
-            masks=part(Ellipsoids, settings),
-            appearance=part(Textured, settings),
-            mass_effect=settings.mass_effect,
-            parameters={"preset": preset, **asdict(settings)},
-        )
+        super().__init__(**compose(METHOD, _MODELS, preset, settings))

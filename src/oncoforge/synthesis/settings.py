@@ -58,7 +58,35 @@ def choose(presets: Mapping[str, Any], preset: str, changes: Mapping[str, Any]) 
     return settings
 
 
-def part(kind: Any, settings: Any, **more: Any) -> Any:
+def compose(
+    method: str, models: tuple[type, type], preset: str, settings: Any, **how: Any
+) -> dict[str, Any]:
+    """Return what makes a synthesizer: its two models, and its settings for the record.
+
+    Parameters
+    ----------
+    method
+        Name that recipes carry.
+    models
+        The mask model and the appearance model.
+    preset
+        Where the settings come from.
+    settings
+        What `choose` returned.
+    **how
+        What the mask model takes that is no setting of a recipe.
+    """
+    masks, appearance = models
+    return {
+        "method": method,
+        "masks": _part(masks, settings, **how),
+        "appearance": _part(appearance, settings),
+        "mass_effect": settings.mass_effect,
+        "parameters": {"preset": preset, **asdict(settings)},
+    }
+
+
+def _part(kind: Any, settings: Any, **more: Any) -> Any:
     """Build one model from the settings, and from what is no setting of a recipe."""
     values = asdict(settings)
     return kind(**{f.name: values[f.name] for f in _settable(kind)}, **more)

@@ -69,6 +69,9 @@ class Synthesizer:
     mass_effect: tuple[float, float] | None = None
     parameters: Plain = field(default_factory=dict)
 
+    settings: ClassVar[Any] = None
+    """Dataclass of everything that can be set, of methods that have names."""
+
     grows: ClassVar[bool] = False
     """Whether its lesions have a `Growth`."""
 

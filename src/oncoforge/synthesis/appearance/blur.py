@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oncoforge.compiled import compiled
+from oncoforge.synthesis.base import LesionMask
+from oncoforge.synthesis.scene import Box, Scene
 
 TRUNCATE = 4.0
 """The kernel ends at this many sigma, as scipy.ndimage.gaussian_filter's does."""
@@ -91,3 +93,30 @@ def soften(
     kernels = [kernel(float(s)) for s in sigma_vox]
     pad = (len(kernels[0]) - 1, len(kernels[1]) - 1, len(kernels[2]) - 1)
     return _spread(np.ascontiguousarray(mask), *kernels), pad
+
+
+def soft_mask(scene: Scene, mask: LesionMask, edge_mm: float) -> tuple[Box, NDArray[np.float32]]:
+    """Soften a lesion's edge, as far as it lies in the scene.
+
+    Parameters
+    ----------
+    scene
+        Where the lesion lies.
+    mask
+        Its voxels.
+    edge_mm
+        Sigma of the Gaussian.
+
+    Returns
+    -------
+    box : tuple of slice
+        Where in the scene's arrays it lies.
+    soft : float32, shape of the box
+        Between 0 and 1.
+    """
+    x, y, z = (edge_mm / s for s in scene.spacing)
+    soft, pad = soften(mask.inside, (x, y, z))
+    start = [s.start - p for s, p in zip(mask.box, pad, strict=True)]
+    box = scene.clip(start, [a + n for a, n in zip(start, soft.shape, strict=True)])
+    assert box is not None  # the mask lies in the scene
+    return box, soft[tuple(slice(s.start - a, s.stop - a) for s, a in zip(box, start, strict=True))]

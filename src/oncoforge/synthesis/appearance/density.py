@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oncoforge.errors import InputError
-from oncoforge.synthesis.appearance.blur import soften
+from oncoforge.synthesis.appearance.blur import soft_mask
 from oncoforge.synthesis.appearance.effects import capsule, filling
 from oncoforge.synthesis.appearance.mottle import Mottle, draw_mottle
 from oncoforge.synthesis.appearance.tones import Range, Tones, check_hu
@@ -28,7 +28,11 @@ from oncoforge.synthesis.tissue import Tissue, levels_of
 _EDGE_MM = 0.7
 """Softness of a lesion that has no density of its own."""
 
+_CAPSULE_MM = 2.0
+"""Softness of the mask that a capsule follows."""
+
 _WIDEST_MM = 10.0
+_MOST_GAIN = 10.0
 
 _STEPS_TO_ZERO = 8.0
 """Estimated levels fade towards this many steps below walls, as the liver's 160 HU lie 8 steps of
@@ -81,11 +85,7 @@ class Shade(Mottle):
         super().__post_init__()
         check_hu((self.contrast_hu, self.necrosis_hu, self.rim_hu, self.fill_hu, self.fat_hu))
         Tissue(self.levels_hu, self.smooth_mm)
-        if not 0 <= self.blur_mm <= _WIDEST_MM or not 0 <= self.fat_gain <= 10:
-            raise InputError(
-                f"blur_mm ({self.blur_mm:g}) is from 0 to {_WIDEST_MM:g} mm, and fat_gain "
-                f"({self.fat_gain:g}) from 0 to 10."
-            )
+        _check(self.blur_mm, (self.fat_gain,))
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,9 @@ class Shaded(Tones):
         super().__post_init__()
         self._check_probabilities("vessel_keep", "bright_keep")
         self._check_ranges("necrosis_hu", "fat_gain")
+        check_hu((self.fat_hu,))
+        Tissue(self.levels_hu or (0.0, 0.0, 0.0), self.smooth_mm)
+        _check(self.blur_mm, self.fat_gain)
 
     def draw(
         self, scene: Scene, plans: Sequence[LesionPlan], rng: np.random.Generator
@@ -172,7 +175,7 @@ class Shaded(Tones):
     def paint(self, scene: Scene, mask: LesionMask, parameters: Plain) -> None:
         """Paint one lesion (see `base.AppearanceModel`)."""
         shade = build(Shade, parameters, "shading parameter")
-        density = mask.density or _soften(scene, mask)
+        density = mask.density or Density(*soft_mask(scene, mask, _EDGE_MM))
         box, filled = density.box, density.filled
         image, organ = scene.image[box], scene.organ[box]
         if shade.fill_hu is not None:
@@ -183,14 +186,25 @@ class Shaded(Tones):
             new += shade.times(scene, box, filled, shade.contrast_hu)
         if density.necrosis is not None:
             new += shade.times(scene, box, density.necrosis, shade.necrosis_hu)
-        if shade.rim_hu != 0.0:
-            new += capsule(filled, shade.rim_hu)
         lesion = organ & (filled > 0)
         special &= lesion & (filled >= 0.5)
         if shade.blur_mm > 0.0 and special.any():
             smooth = smooth_inside(new, lesion, scene.spacing, shade.blur_mm)
             np.copyto(new, smooth, where=special)
         np.copyto(image, new, where=lesion)
+        if shade.rim_hu != 0.0:
+            # The rim of a growth is ragged and thin: a capsule follows its mask, softened.
+            box, soft = soft_mask(scene, mask, _CAPSULE_MM)
+            image = scene.image[box]
+            np.add(image, capsule(soft, shade.rim_hu), out=image, where=scene.organ[box])
+
+
+def _check(blur_mm: float, fat_gains: Sequence[float]) -> None:
+    """Raise `InputError` if the filter or what fills fat makes no sense."""
+    if not 0 <= blur_mm <= _WIDEST_MM:
+        raise InputError(f"blur_mm is from 0 to {_WIDEST_MM:g} mm, not {blur_mm:g}.")
+    if not all(0 <= gain <= _MOST_GAIN for gain in fat_gains):
+        raise InputError(f"fat_gain is from 0 to {_MOST_GAIN:g}, not {tuple(fat_gains)}.")
 
 
 def _fade(
@@ -221,14 +235,3 @@ def _fade(
         new += shade.times(scene, box, np.where(fat, filled, np.float32(0)), shade.fat_gain * mean)
         special |= fat
     return new, special
-
-
-def _soften(scene: Scene, mask: LesionMask) -> Density:
-    """Return a density for a mask that has none."""
-    x, y, z = (_EDGE_MM / s for s in scene.spacing)
-    soft, pad = soften(mask.inside, (x, y, z))
-    start = [s.start - p for s, p in zip(mask.box, pad, strict=True)]
-    box = scene.clip(start, [a + n for a, n in zip(start, soft.shape, strict=True)])
-    assert box is not None  # the mask lies in the scene
-    cut = tuple(slice(s.start - a, s.stop - a) for s, a in zip(box, start, strict=True))
-    return Density(box, soft[cut])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oncoforge.errors import InputError
-from oncoforge.synthesis.appearance.blur import soften
+from oncoforge.synthesis.appearance.blur import soft_mask
 from oncoforge.synthesis.appearance.effects import capsule, core, filling
 from oncoforge.synthesis.appearance.mottle import Mottle, draw_mottle
 from oncoforge.synthesis.appearance.tones import Range, Tones, check_hu
@@ -123,12 +123,7 @@ class Textured(Tones):
     def paint(self, scene: Scene, mask: LesionMask, parameters: Plain) -> None:
         """Paint one lesion (see `base.AppearanceModel`)."""
         paint = build(Paint, parameters, "texture parameter")
-        sigma = tuple(paint.edge_mm / s for s in scene.spacing)
-        soft, pad = soften(mask.inside, sigma)  # type: ignore[arg-type]
-        start = [s.start - p for s, p in zip(mask.box, pad, strict=True)]
-        box = scene.clip(start, [a + n for a, n in zip(start, soft.shape, strict=True)])
-        assert box is not None  # the mask lies in the scene
-        soft = soft[tuple(slice(s.start - a, s.stop - a) for s, a in zip(box, start, strict=True))]
+        box, soft = soft_mask(scene, mask, paint.edge_mm)
         extras = []
         if paint.rim_hu != 0.0:
             extras.append(capsule(soft, paint.rim_hu))

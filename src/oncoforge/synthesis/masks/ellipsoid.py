@@ -14,7 +14,7 @@ from oncoforge.synthesis.base import LesionMask, LesionPlan
 from oncoforge.synthesis.fields import build
 from oncoforge.synthesis.masks import sizes
 from oncoforge.synthesis.masks.deformation import MODES
-from oncoforge.synthesis.masks.location import Places
+from oncoforge.synthesis.masks.location import Places, check_place
 from oncoforge.synthesis.masks.voxelize import Marked, mark_turned, mark_upright
 from oncoforge.synthesis.scene import Box, Scene, Vector
 
@@ -183,6 +183,7 @@ class Ellipsoids:
         sizes.check_size(self.size)
         if self.elastic not in MODES:
             raise UnknownNameError("elastic mode", self.elastic, MODES)
+        check_place(self.place)
         if self.units not in ("mm", "vox"):
             raise UnknownNameError("unit", self.units, ("mm", "vox"))
         sizes.check_lesions(self.count, self.diameter_mm, len(self.at_mm))

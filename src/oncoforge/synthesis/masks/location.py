@@ -34,6 +34,12 @@ _CANDIDATES = 24
 _COARSE_MM = 3.0
 
 
+def check_place(name: str) -> None:
+    """Raise `UnknownNameError` with the nearest name if there is no such way of placing."""
+    if name not in PLACES:
+        raise UnknownNameError("place", name, PLACES)
+
+
 @dataclass
 class Places:
     """Draws centres of lesions in a scene.
@@ -65,8 +71,7 @@ class Places:
     _placed: list[Placed] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        if self.place not in PLACES:
-            raise UnknownNameError("place", self.place, PLACES)
+        check_place(self.place)
 
     def take(self, centre_mm: NDArray[Any], radius_mm: float) -> None:
         """Keep a place for a lesion."""

@@ -18,6 +18,7 @@ from oncoforge.synthesis.masks.growth.rules import (
     MIX_2,
     PRESSURE,
     PUSHES,
+    STALLED,
     TRIES,
     WALL,
     Colony,
@@ -89,6 +90,7 @@ def die(
     seed: int,
     rules: Rules,
     most: int,
+    least: int = 0,
 ) -> NDArray[np.bool_]:
     """Spread death through mature populations.
 
@@ -104,6 +106,8 @@ def die(
         As for `grow`.
     most
         Spreading stops before more points of the organ than this are dead.
+    least
+        It goes on after its steps until so many are, if it can.
 
     Returns
     -------
@@ -122,6 +126,7 @@ def die(
         np.uint64(seed) ^ np.uint64(DEATH),
         rules.offsets(shape),
         most,
+        least,
     )
     return mask
 
@@ -198,7 +203,7 @@ def _grow(  # type: ignore[no-untyped-def]
                         gain[target] += 1
                         break
                 elif code == CUT:
-                    return volumes, True
+                    return volumes[:0], True
                 elif code < BEYOND and own == MATURE:
                     if gain[target] == 0:
                         changed[changes] = target
@@ -246,7 +251,9 @@ def _grow(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _die(population, dead, organ, cores, size, low, steps, seed, offsets, most):  # type: ignore[no-untyped-def]
+def _die(  # type: ignore[no-untyped-def]
+    population, dead, organ, cores, size, low, steps, seed, offsets, most, least
+):  # fmt: skip
     """Spread death in flat arrays; `dead` changes."""
     count, total = 0, 0
     front = np.empty(2 * population.size, np.int64)
@@ -256,8 +263,10 @@ def _die(population, dead, organ, cores, size, low, steps, seed, offsets, most):
             front[count] = core
             count += 1
             total += organ[core]
-    for step in range(steps):
+    step, still = 0, 0
+    while step < steps or (total < least and still < STALLED):
         key = _mix(seed + _mix(np.uint64(step) * _GOLDEN))
+        step += 1
         killed, more = count, 0
         for a in range(count):
             point = front[a]
@@ -283,5 +292,6 @@ def _die(population, dead, organ, cores, size, low, steps, seed, offsets, most):
             for a in range(count, unique):
                 dead[front[a]] = False
             return
+        still = still + 1 if unique == count else 0
         count = unique
         total += more

@@ -21,6 +21,7 @@ from oncoforge.synthesis.masks.growth.rules import (
     MIX_2,
     PRESSURE,
     PUSHES,
+    STALLED,
     TRIES,
     WALL,
     Colony,
@@ -37,9 +38,10 @@ _PRUNE_EVERY = 8
 def check_device(name: str) -> None:
     """Raise `InputError` if PyTorch does not know a device, or this machine has none."""
     try:
-        torch.zeros(1, device=name)
+        torch.zeros(1, device=name).cpu()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
+        reason = "PyTorch knows none of that name" if reason.startswith("Expected") else reason
         raise InputError(
             f"Device {name!r} cannot be used ({reason}); leave it out to work on the CPU."
         ) from error
@@ -82,7 +84,7 @@ def grow(
             target = able + field.offsets[rules.neighbours - 1 - outcome if mirrored else outcome]
             code = tissue[target]
             if bool((trying & (code == CUT)).any()):
-                return Colony(field.array(population), np.zeros(steps + 1, np.int64), True)
+                return Colony(field.array(population), np.zeros(0, np.int64), True)
             soft = (code < WALL) & (population[target] < MATURE - 1)
             placed = trying & soft & ((draw & _DRAW) < accepts[code.clamp(max=WALL - 1)])
             pressed = trying & (code >= WALL) & (code < BEYOND) & (own == MATURE)
@@ -110,6 +112,7 @@ def die(
     seed: int,
     rules: Rules,
     most: int,
+    least: int = 0,
     *,
     device: str,
 ) -> NDArray[np.bool_]:
@@ -121,8 +124,10 @@ def die(
     front = torch.unique(field.points(dead))
     mask[front] = True
     total = int(organ[front].sum())
-    for step in range(steps):
+    step, still = 0, 0
+    while step < steps or (total < least and still < STALLED):
         draws = field.draws(front, key(seed ^ DEATH, step))
+        step += 1
         trying = torch.ones_like(front, dtype=torch.bool)
         killed = []
         for _ in range(TRIES):
@@ -138,6 +143,7 @@ def die(
             break
         mask[new] = True
         front = torch.cat([front, new])
+        still = 0 if len(new) else still + 1
     return field.array(mask)
 
 

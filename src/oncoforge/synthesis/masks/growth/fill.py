@@ -11,6 +11,8 @@ from oncoforge.synthesis.masks.growth.plan import Grown
 from oncoforge.synthesis.masks.growth.rules import BORDER, MATURE
 from oncoforge.synthesis.scene import Box, Scene, bounding_box
 
+_TIE = np.float32(1e-3)
+
 _BLUR = np.array([0.25, 0.5, 0.25], np.float32)
 """Filter of a tumour's density along each axis: the published one, there in two axes only."""
 
@@ -47,10 +49,11 @@ def fill(scene: Scene, grown: Grown) -> LesionMask | None:
     box = lattice.box_of(start, start + occupied.shape)
     if box is None:
         return None
-    filled = _blur(occupied / np.float32(MATURE))
+    filled = lattice.to_grid(_blur(occupied / np.float32(MATURE)), start, box)
     np.minimum(occupied, 1.0, out=occupied)
     inside = _largest(
         lattice.to_grid(occupied, start, box),
+        filled,
         scene.organ[box] & (scene.instances[box] == 0),
         max(lattice.voxels(taken), 1),
     )
@@ -66,7 +69,7 @@ def fill(scene: Scene, grown: Grown) -> LesionMask | None:
     return LesionMask(
         box=_within(box, tight),
         inside=np.ascontiguousarray(inside[tight]),
-        density=Density(box, lattice.to_grid(filled, start, box), necrosis),
+        density=Density(box, filled, necrosis),
         growth=Growth(
             tuple(float(v * lattice.pitch_mm**3) for v in grown.colony.volumes), fraction
         ),
@@ -80,13 +83,19 @@ def _blur(field: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _largest(
-    occupied: NDArray[np.float32], free: NDArray[np.bool_], number: int
+    occupied: NDArray[np.float32],
+    filled: NDArray[np.float32],
+    free: NDArray[np.bool_],
+    number: int,
 ) -> NDArray[np.bool_]:
     """Return the free voxels that are occupied most, of a number given: the tumour's volume."""
     candidates = np.flatnonzero((occupied > 0) & free)
     inside = np.zeros(occupied.shape, np.bool_)
     if candidates.size > number:
-        order = np.argsort(-occupied.reshape(-1)[candidates], kind="stable")
+        # Interpolation leaves many voxels equally occupied; the denser ones come first, or all of
+        # one side would.
+        rank = occupied.reshape(-1)[candidates] + _TIE * filled.reshape(-1)[candidates]
+        order = np.argsort(-rank, kind="stable")
         candidates = candidates[order[:number]]
     inside.reshape(-1)[candidates] = True
     return inside

@@ -67,7 +67,9 @@ class Ground:
             if centre is None:
                 return self.places.too_close(kind, radius_mm)
             point = self.lattice.nearest(centre)
-            if admits(self.tissue, self.lattice, point):
+            # The nearest point lies a little off the place.
+            clear = self.places.is_clear(point * pitch, radius_mm)
+            if clear and admits(self.tissue, self.lattice, point):
                 self.places.take(point * pitch, radius_mm)
                 return point
         if len(self._points) == 0:

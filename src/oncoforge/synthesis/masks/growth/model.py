@@ -30,7 +30,7 @@ from oncoforge.synthesis.masks.growth.plan import (
     check_pitch,
 )
 from oncoforge.synthesis.masks.growth.rules import Rules
-from oncoforge.synthesis.masks.location import Places
+from oncoforge.synthesis.masks.location import Places, check_place
 from oncoforge.synthesis.scene import Scene, Vector
 from oncoforge.synthesis.tissue import Tissue, levels_of
 
@@ -42,6 +42,7 @@ _CLUSTER, _CLUSTER_REACH = (3, 9), 10
 each axis."""
 
 _SHORTEST, _LONGEST = 5, 149
+_LEAST_SHARE = 1e-3
 _FILLS = 0.45
 """Part of the organ's diameter that its largest tumour fills where steps are not set: about that of
 the published limits in liver and kidney."""
@@ -128,7 +129,8 @@ class GrowthModel:
                 f"margin ({self.margin:g}), min_distance_mm ({self.min_distance_mm}) and "
                 f"necrosis_steps ({self.necrosis_steps}) are not negative."
             )
-        check_pitch(self.pitch_mm)
+        check_pitch(self.pitch_mm, self.diameter_mm)
+        check_place(self.place)
         Tissue(self.levels_hu or (0.0, 0.0, 0.0), self.smooth_mm)
         Rules(self.resistance, self.neighbours)
         backend(self.device)
@@ -145,7 +147,8 @@ class GrowthModel:
         plans: list[LesionPlan] = []
         skipped: list[str] = []
         for number, life in enumerate(self._lives(scene.share, span, rng)):
-            radius = life.points * self.pitch_mm / 2
+            offsets = self._cluster(rng)
+            radius = (life.points / 2 + np.linalg.norm(offsets, axis=1).max()) * self.pitch_mm
             found: NDArray[np.int64] | str
             if number < len(self.at_mm):
                 found = ground.nearest(self.at_mm[number], radius)
@@ -154,10 +157,9 @@ class GrowthModel:
             if isinstance(found, str):
                 skipped.append(found)
                 continue
-            cores = [found, *self._cluster(found, rng)]
             dies = rng.random() < self.necrosis and steps_for(life.points) > large
             plan = GrowthPlan(
-                cores_mm=tuple(_mm(core, self.pitch_mm) for core in cores),
+                cores_mm=tuple(_mm(core, self.pitch_mm) for core in found + offsets),
                 steps=life.steps,
                 levels_hu=tissue.levels_hu,
                 diameter_mm=life.diameter_mm,
@@ -176,6 +178,8 @@ class GrowthModel:
         """Return the range of steps."""
         if self.steps is None:
             volume = np.count_nonzero(scene.organ) * math.prod(scene.spacing)
+            # Of a patch, the whole organ's: its lesions are what they would be in the organ.
+            volume /= max(scene.share, _LEAST_SHARE)
             steps = steps_for(_FILLS * sphere_diameter(volume) / self.pitch_mm)
             return _SHORTEST, min(max(steps, _SHORTEST), _LONGEST)
         return (self.steps, self.steps) if isinstance(self.steps, int) else self.steps
@@ -214,15 +218,13 @@ class GrowthModel:
         points = diameter_after(steps)
         return _Life(sizes.nearest_size(points * self.pitch_mm / 2), steps, points, None)
 
-    def _cluster(
-        self, focus: NDArray[np.int64], rng: np.random.Generator
-    ) -> list[NDArray[np.int64]]:
-        """Draw further seeds about a focus, or none."""
+    def _cluster(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw where a lesion's seeds lie from its focus: there, and in a cluster also around."""
         if rng.random() >= self.clustered:
-            return []
+            return np.zeros((1, 3), np.int64)
         number = int(rng.integers(*_CLUSTER, endpoint=True))
-        reach = (-_CLUSTER_REACH, _CLUSTER_REACH)
-        return list(focus + rng.integers(*reach, (number, 3), endpoint=True))
+        around = rng.integers(-_CLUSTER_REACH, _CLUSTER_REACH, (number, 3), endpoint=True)
+        return np.concatenate([np.zeros((1, 3), np.int64), around])
 
     def render(self, scene: Scene, plans: Sequence[LesionPlan]) -> Iterator[LesionMask | str]:
         """Yield each lesion's voxels (see `base.MaskModel`)."""

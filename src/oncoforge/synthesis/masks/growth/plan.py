@@ -16,7 +16,7 @@ from oncoforge.synthesis.masks import sizes
 from oncoforge.synthesis.masks.growth import automaton
 from oncoforge.synthesis.masks.growth.clock import diameter_after
 from oncoforge.synthesis.masks.growth.lattice import Lattice
-from oncoforge.synthesis.masks.growth.rules import MATURE, WALL, Colony, Rules, Window
+from oncoforge.synthesis.masks.growth.rules import BEYOND, MATURE, WALL, Colony, Rules, Window
 from oncoforge.synthesis.masks.growth.window import window
 from oncoforge.synthesis.scene import Scene, Vector
 from oncoforge.synthesis.tissue import Tissue
@@ -27,12 +27,13 @@ PATIENCE = 60
 
 _FARTHEST_MM = 1e5
 _MOST_CORES = 100
-_FINEST_MM, _COARSEST_MM = 0.01, 20.0
+_FINEST_MM, _COARSEST_MM = 0.1, 20.0
+_WIDEST = 500
 _ROOM = 5
 """Points that a window holds beyond the radius expected in tissue of level 1."""
 
-_MOST_DEAD = 0.35
-"""Part of a tumour that may die: the most that the published rules give."""
+_LEAST_DEAD, _MOST_DEAD = 0.2, 0.35
+"""Part of a tumour that dies, if any does: about what the published rules give."""
 
 _DEATHS = (5, 19)
 """Places about each seed that may be dead from the start."""
@@ -73,11 +74,16 @@ def backend(device: str) -> Backend:
     )
 
 
-def check_pitch(pitch_mm: float) -> None:
-    """Raise `InputError` if a lattice makes no sense."""
+def check_pitch(pitch_mm: float, diameter_mm: float | None) -> None:
+    """Raise `InputError` if a lattice makes no sense, or no sense for a diameter."""
     if not _FINEST_MM <= pitch_mm <= _COARSEST_MM:
         raise InputError(
             f"pitch_mm is from {_FINEST_MM:g} to {_COARSEST_MM:g} mm, not {pitch_mm:g}."
+        )
+    if diameter_mm is not None and diameter_mm > _WIDEST * pitch_mm:
+        raise InputError(
+            f"A diameter of {diameter_mm:g} mm is more than {_WIDEST} points of {pitch_mm:g} mm; "
+            "raise pitch_mm."
         )
 
 
@@ -122,13 +128,13 @@ class GrowthPlan:
             raise InputError(f"cores_mm lists 1 to {_MOST_CORES} places, not {len(self.cores_mm)}.")
         if max(abs(c) for core in self.cores_mm for c in core) > _FARTHEST_MM:
             raise InputError(f"cores_mm {self.cores_mm[0]} is not in any scan.")
-        if not 0 <= self.steps <= MOST_STEPS or self.seed < 0:
+        if not 0 <= self.steps <= MOST_STEPS or not 0 <= self.seed < 2**63:
             raise InputError(
-                f"steps ({self.steps}) is from 0 to {MOST_STEPS}, and seed ({self.seed}) is not "
-                "negative."
+                f"steps ({self.steps}) is from 0 to {MOST_STEPS}, and seed ({self.seed}) a whole "
+                "number of up to 63 bits."
             )
         sizes.check_lesions(None, self.diameter_mm, 0)
-        check_pitch(self.pitch_mm)
+        check_pitch(self.pitch_mm, self.diameter_mm)
         self.tissue, self.rules  # noqa: B018  # both check their fields
 
     @property
@@ -182,8 +188,8 @@ class GrowthPlan:
     ) -> NDArray[np.bool_]:
         """Let a tumour die from its seeds outwards, and return what is dead.
 
-        As published, but death ends where it would take more than 35 % of the tumour: in dense
-        tissue, or cut by the organ, it is small for its steps.
+        As published, but death goes on until it has 20 % of the tumour, and ends where it would
+        take more than 35 %: in dense tissue, or cut by the organ, a tumour is small for its steps.
         """
         rng = np.random.default_rng([self.seed, 1])
         steps = colony.volumes.size - 1
@@ -194,9 +200,17 @@ class GrowthPlan:
             near = core + rng.integers(-reach, reach, (number, 3), endpoint=True)
             near = near[((near >= 0) & (near < colony.population.shape)).all(axis=1)]
             start.append(near[colony.population[tuple(near.T)] == MATURE])
-        most = int(_MOST_DEAD * colony.volumes[-1])
-        dead = np.concatenate(start)
-        return run.die(colony, place, dead, steps // 7 + 1, self.seed, self.rules, most)
+        volume = int(colony.volumes[-1])
+        return run.die(
+            colony,
+            place,
+            np.concatenate(start),
+            steps // 7 + 1,
+            self.seed,
+            self.rules,
+            most=int(_MOST_DEAD * volume),
+            least=math.ceil(_LEAST_DEAD * volume),
+        )
 
 
 @dataclass(frozen=True)
@@ -224,8 +238,12 @@ class Grown:
 def _cores(place: Window, points: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the seeds as points of a window: the focus, opened to growth, and the others."""
     cores = points - np.array(place.low)
-    # Whoever asks for a tumour in a vessel gets it.
-    place.tissue[tuple(cores[0])] = 0
+    # Whoever asks for a tumour in a vessel gets it, with room to start.
+    focus = tuple(slice(c - 1, c + 2) for c in cores[0])
+    if place.tissue[tuple(cores[0])] >= WALL:
+        walls = (place.tissue[focus] >= WALL) & (place.tissue[focus] < BEYOND)
+        place.tissue[focus][walls & place.organ[focus]] = 0
+        place.tissue[tuple(cores[0])] = 0
     # Of a cluster, seeds in walls and beyond the organ's box fall away.
     cores = cores[((cores >= 0) & (cores < place.tissue.shape)).all(axis=1)]
     return cores[place.tissue[tuple(cores.T)] < WALL]

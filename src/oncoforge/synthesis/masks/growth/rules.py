@@ -57,6 +57,9 @@ GOLDEN, MIX_1, MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111E
 DEATH = 0xD1B54A32D192ED03
 """Tells random numbers of death from those of growth."""
 
+STALLED = 20
+"""Steps without any new death after which there is nothing left to kill."""
+
 _WORD = (1 << 64) - 1
 
 
@@ -141,7 +144,8 @@ class Colony:
     population
         uint8 (x, y, z), 0 to 10.
     volumes
-        int64 (steps + 1,): points of the organ that are occupied after each step from 0.
+        int64 (steps + 1,): points of the organ that are occupied after each step from 0; empty if
+        growth was cut.
     cut
         Whether growth met the edge of the window and stopped there: it needs a larger one.
     """
