@@ -71,7 +71,7 @@ def growth(edge: int, steps: int, device: str, repeats: int = 7) -> tuple[float,
     grown = plan.grow(scene, run)
     assert grown is not None
     times = [seconds(lambda: plan.grow(scene, run)) for _ in range(repeats)]
-    return 1e3 * float(np.median(times)), grown.colony.population > 0
+    return 1e3 * float(np.median(times)), grown.population > 0
 
 
 def per_step(device: str) -> list[dict[str, float]]:

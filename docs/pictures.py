@@ -513,9 +513,8 @@ def draw_automaton() -> None:
 def spread(grown: Grown, shape: tuple[int, ...]) -> np.ndarray:
     """Return the population of a tumour on a scan whose voxels are the lattice."""
     whole = np.zeros(shape, np.uint8)
-    colony = grown.colony.population[(slice(BORDER, -BORDER),) * 3]
-    start = np.array(grown.place.low) + BORDER
-    whole[tuple(slice(a, a + n) for a, n in zip(start, colony.shape, strict=True))] = colony
+    tumour = grown.population
+    whole[tuple(slice(a, a + n) for a, n in zip(grown.low, tumour.shape, strict=True))] = tumour
     return whole
 
 

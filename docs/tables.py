@@ -64,7 +64,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "levels_hu": ("HU, three", "HU from which tissue is of level 2, of level 3, and a wall; none "
                   "estimates them from the organ"),
     "smooth_mm": ("mm", "sigma of the filter through which levels are told apart; 0 for none"),
-    "resistance": ("probabilities, three", "with which tissue of level 1, 2 and 3 accepts growth"),
+    "acceptance": ("probabilities, three", "with which tissue of level 1, 2 and 3 accepts growth"),
     "neighbours": ("27, 28", "the cube about a point, or the draw of the released program, which "
                    "drifts"),
     "pitch_mm": ("mm", "distance of the lattice's points"),

@@ -68,9 +68,9 @@ def test_denser_tissue_holds_a_lesion_back(hu, table, steps):
     scan = block(60, hu)
     sizes = [
         grow(scan, seed, steps=steps).lesions[0].diameter_mm
-        for seed in range(16 if steps == 20 else 4)
+        for seed in range(6 if steps == 80 else 24)  # the young ones scatter by 12 % and more
     ]
-    assert np.mean(sizes) == pytest.approx(table[steps], rel=0.15)
+    assert np.median(sizes) == pytest.approx(table[steps], rel=0.15)
 
 
 @pytest.mark.parametrize("hu", [100.0, 130.0, 150.0])
@@ -151,11 +151,15 @@ def test_nothing_changes_beyond_the_next_voxel_of_a_lesion(scan):
 
 def test_mature_tumour_is_darker_by_about_half_the_contrast():
     scan = block(60, noise=8.0)
+    parts = []
     for seed in range(6):
         out = grow(scan, seed, steps=50, necrosis=0.0)
         deep = ndimage.distance_transform_edt(out.tumor) > 4
         change = (out.image - scan[0])[deep].mean()
-        assert 0.4 < change / out.recipe.lesions[0].appearance["contrast_hu"] < 0.6
+        parts.append(change / out.recipe.lesions[0].appearance["contrast_hu"])
+    # The texture averages one half in its whole tile, and a little more or less in one tumour.
+    assert 0.35 < min(parts) < max(parts) < 0.7
+    assert 0.45 < np.mean(parts) < 0.58
 
 
 # Death.
@@ -212,14 +216,14 @@ def test_presets_hold_the_published_numbers():
         assert (preset.vessel_keep, preset.bright_keep) == (vessel, bright)
         assert preset.contrast_hu == (-145, -65)
         assert preset.necrosis_hu == (-110, -90)
-        assert preset.resistance == (1.0, 0.3, 0.1)
+        assert preset.acceptance == (1.0, 0.3, 0.1)
         assert (preset.necrosis, preset.clustered, preset.count) == (0.5, 1 / 3, None)
         assert preset.smooth_mm == 0.0
         assert preset.mass_effect is None
     assert (PRESETS["pancreas"].fat_hu, PRESETS["pancreas"].fat_gain) == (65, (1, 2))
     assert PRESETS["liver"].fat_hu is PRESETS["kidney"].fat_hu is None
     assert PRESETS["kidney"].blur_mm == 0 < PRESETS["liver"].blur_mm
-    assert PRESETS["released"].resistance == (1.0, 1.0, 1.0)
+    assert PRESETS["released"].acceptance == (1.0, 1.0, 1.0)
     assert PRESETS["released"].neighbours == 28
     assert all(preset.neighbours == 27 for n, preset in PRESETS.items() if n != "released")
 
@@ -539,8 +543,8 @@ def test_unknown_names_are_answered_with_the_nearest(small_scan, wrong, meant):
         {"levels_hu": (160.0, 140.0, 120.0)},
         {"levels_hu": (120.0, 140.0)},
         {"smooth_mm": -1.0},
-        {"resistance": (0.0, 0.3, 0.1)},
-        {"resistance": (1.0, 0.3, 1.1)},
+        {"acceptance": (0.0, 0.3, 0.1)},
+        {"acceptance": (1.0, 0.3, 1.1)},
         {"neighbours": 26},
         {"pitch_mm": 0.0},
         {"pitch_mm": 100.0},
@@ -573,7 +577,7 @@ def test_every_setting_changes_something(small_scan):
         "count": 2, "at_mm": ((20.0, 20.0, 20.0),), "steps": (30, 34), "clustered": 1.0,
         "per_lesion": True, "place": "anywhere", "margin": 0.9, "avoid_vessels": True,
         "min_distance_mm": 9.0, "necrosis": 0.0, "necrosis_steps": 40,
-        "levels_hu": (100.0, 110.0, 120.0), "smooth_mm": 1.0, "resistance": (0.8, 0.3, 0.1),
+        "levels_hu": (100.0, 110.0, 120.0), "smooth_mm": 1.0, "acceptance": (0.8, 0.3, 0.1),
         "neighbours": 28, "pitch_mm": 1.5, "contrast_hu": (-30.0, -20.0), "hyperdense": 1.0,
         "rim": 0.0, "rim_hu": (90.0, 95.0), "fill_hu": (0.0, 5.0), "floor_hu": 80.0,
         "necrosis_hu": (-30.0, -20.0), "vessel_keep": 0.3, "bright_keep": 0.3, "blur_mm": 0.0,

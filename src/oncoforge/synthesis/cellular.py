@@ -53,7 +53,7 @@ PRESETS: Mapping[str, Any] = MappingProxyType(
             floor_hu=0.0,
             mass_effect=(0.0, 0.3),
         ),
-        "released": replace(_LIVER, resistance=(1.0, 1.0, 1.0), neighbours=28),
+        "released": replace(_LIVER, acceptance=(1.0, 1.0, 1.0), neighbours=28),
     }
 )
 """``liver``, ``pancreas``, ``kidney``: as published for them, with the tissue resistance that the
@@ -74,8 +74,9 @@ class Cellular(Synthesizer):
     preset
         One of `PRESETS`.
     foci
-        Grow exactly so many single foci: `count` of them without clusters, each as deep in the
-        organ as it will be wide, where there is room. None leaves all three to the preset.
+        Grow exactly so many single foci: a `count` of them without clusters, each at least as deep
+        below the organ's surface as its expected radius, where there is room. None leaves all three
+        to the preset; ``clustered``, ``place`` and ``margin`` may still be given.
     device
         ``"cpu"``, or a device of PyTorch such as ``"cuda"`` (``pip install 'oncoforge[monai]'``);
         the tumours are the same.

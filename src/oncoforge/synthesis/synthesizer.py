@@ -119,6 +119,7 @@ class Synthesizer:
         InputError
             If the arrays do not fit together or their values are not HU.
         """
+        _check_rng(rng)
         image, scene = _enter(image, organ, spacing, out, share)
         if not force:
             check_hu(scene)
@@ -135,6 +136,7 @@ class Synthesizer:
         force: bool = False,
     ) -> Recipe:
         """Draw a recipe; nothing is changed. Parameters as for a call."""
+        _check_rng(rng)
         image, organ, voxel = _check(image, organ, spacing)
         box = bounding_box(organ) or (slice(0, 0),) * 3
         # The organ's box alone, as float32 like in a call: a large scan is not copied.
@@ -219,6 +221,13 @@ class Synthesizer:
             skipped=tuple(skipped),
             box=scene.box,
             _instances=scene.instances,
+        )
+
+
+def _check_rng(rng: Any) -> None:
+    if not isinstance(rng, np.random.Generator):
+        raise InputError(
+            f"rng is {rng!r}; give a numpy.random.Generator, such as numpy.random.default_rng(0)."
         )
 
 

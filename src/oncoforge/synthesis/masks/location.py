@@ -167,6 +167,10 @@ class Places:
 
     def _inside(self, radius_mm: float, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw among voxels deep enough for the radius; the margin yields in a thin organ."""
+        for _ in range(_CANDIDATES):
+            voxel = draw_voxel(self.scene.organ, rng)
+            if self._is_deep(voxel, self.margin * radius_mm):
+                return voxel.astype(float)
         depth, voxels = self._depths
         for margin in (self.margin, self.margin / 2, 0.0):
             # Depths ascend, so the admissible voxels are a tail.
@@ -174,6 +178,18 @@ class Places:
             if first < depth.size:
                 break
         return voxels[rng.integers(min(first, depth.size - 1), depth.size)].astype(float)
+
+    def _is_deep(self, voxel: NDArray[np.int64], depth_mm: float) -> bool:
+        """Tell whether all of a ball about a voxel is organ; beyond its box there is none."""
+        organ, spacing = self.scene.organ, self.scene.spacing
+        reach = [int(depth_mm / s) for s in spacing]
+        low, high = voxel - reach, voxel + reach + 1
+        if (low < 0).any() or (high > organ.shape).any():
+            return False
+        box = organ[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        x, y, z = np.ogrid[tuple(slice(-n, n + 1) for n in reach)]
+        away = (x * spacing[0]) ** 2 + (y * spacing[1]) ** 2 + (z * spacing[2]) ** 2
+        return bool(box[away <= depth_mm**2].all())
 
     @cached_property
     def _depths(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -30,15 +30,20 @@ def splitmix(word):
     return word ^ (word >> 31)
 
 
-def random_draws(seed, step, place, outcomes):
-    """Three tries of one point in one step: (which neighbour, chance from 0 to 1)."""
+def random_words(seed, step, place):
+    """Three numbers of 21 bits of one point in one step."""
     golden = 0x9E3779B97F4A7C15
     stream = splitmix((seed + splitmix(step * golden & MASK)) & MASK)
     i, j, k = place
     word = splitmix((stream + (i * 2**42 + j * 2**21 + k) * golden) & MASK)
     for _ in range(3):
-        yield divmod(word % UNIT * outcomes, UNIT)
+        yield word % UNIT
         word //= UNIT
+
+
+def directions(seed, step, place, outcomes):
+    """Which neighbours one point draws in one step."""
+    return [word * outcomes // UNIT for word in random_words(seed, step, place)]
 
 
 def offset(outcome):
@@ -66,7 +71,7 @@ class SlowTumour:
 
     def accepts(self, level):
         """Chance, out of UNIT, that tissue of a level lets a population in."""
-        return round(self.rules.resistance[level] * UNIT)
+        return round(self.rules.acceptance[level] * UNIT)
 
     def step(self, number):
         gains = {}
@@ -95,8 +100,10 @@ class SlowTumour:
         outcomes = self.rules.neighbours
         pairs = outcomes == 27
         place = moved(point, self.window.low)
-        draws = random_draws(self.seed, number // 2 if pairs else number, place, outcomes)
-        for outcome, chance in draws:
+        draws = directions(self.seed, number // 2 if pairs else number, place, outcomes)
+        # Directions are mirrored every second step; whether tissue accepts is drawn anew.
+        chances = random_words(self.seed ^ 0x8CB92BA72F3D8DD7, number, place)
+        for outcome, chance in zip(draws, chances, strict=True):
             target = moved(point, offset(outcome), -1 if pairs and number % 2 else 1)
             code = self.tissue[target]
             if code == CUT:
@@ -145,8 +152,7 @@ def die_slowly(colony, window, dead, steps, seed, rules, most, least):
         killed = set()
         for point in dead:
             place = moved(point, window.low)
-            draws = random_draws(seed ^ 0xD1B54A32D192ED03, number, place, rules.neighbours)
-            for outcome, _ in draws:
+            for outcome in directions(seed ^ 0xD1B54A32D192ED03, number, place, rules.neighbours):
                 target = moved(point, offset(outcome))
                 if colony.population[target] == 10 and target not in dead:
                     killed.add(target)

@@ -44,7 +44,7 @@ def grown_in(scene, at=None, steps=40, **more):
 
 def points_of(scene, grown):
     """The tumour's lattice points in the organ, and the scene's voxel that each lies in."""
-    points = np.argwhere((grown.colony.population > 0) & grown.place.organ) + grown.place.low
+    points = np.argwhere(grown.population > 0) + grown.low
     exact = points * grown.lattice.pitch_mm / np.array(scene.spacing)
     return points, np.floor(exact + 0.5).astype(int) - [s.start for s in scene.box]
 
@@ -155,9 +155,9 @@ def test_at_1_mm_density_is_the_population_through_the_published_filter():
     grown = grown_in(scene, steps=40)
     mask = fill(scene, grown)
     state = np.zeros(np.array(scene.organ.shape) + 40)
-    corner = np.array(grown.place.low) - [s.start for s in scene.box] + 20
-    state[tuple(slice(a, a + n) for a, n in zip(corner, grown.place.organ.shape, strict=True))] = (
-        grown.colony.population * grown.place.organ / 10
+    corner = np.array(grown.low) - [s.start for s in scene.box] + 20
+    state[tuple(slice(a, a + n) for a, n in zip(corner, grown.population.shape, strict=True))] = (
+        grown.population / 10
     )
     kernel = np.einsum("i,j,k->ijk", *[np.array([1, 2, 1]) / 4] * 3)
     expected = ndimage.convolve(state, kernel, mode="constant")[20:-20, 20:-20, 20:-20]
@@ -175,7 +175,7 @@ def test_necrosis_is_part_of_what_is_there(spacing):
     assert (dead <= filled + 1e-5).all()
     assert dead.max() > 0.5
     points, _ = points_of(scene, grown)
-    inside = grown.dead & grown.place.organ
+    inside = grown.dead
     assert mask.growth.necrotic_fraction == pytest.approx(inside.sum() / len(points))
     assert dead.sum() * math.prod(spacing) == pytest.approx(inside.sum(), rel=0.1)
 
@@ -193,7 +193,7 @@ def test_growth_is_told_in_mm(pitch):
     grown = grown_in(scene, steps=18, pitch_mm=pitch)
     volumes = fill(scene, grown).growth.volumes_mm3
     assert len(volumes) == 19
-    np.testing.assert_allclose(volumes, grown.colony.volumes * pitch**3)
+    np.testing.assert_allclose(volumes, grown.volumes * pitch**3)
     assert all(type(v) is float for v in volumes)
 
 

@@ -52,7 +52,7 @@ WISHES = [
     {"diameter_mm": 12.0, "count": 4},
     {"per_lesion": True, "place": "inside", "min_distance_mm": 3.0},
     {"levels_hu": None, "smooth_mm": 1.5, "steps": None, "necrosis_steps": None},
-    {"resistance": (1.0, 1.0, 1.0), "neighbours": 28, "count": 9},
+    {"acceptance": (1.0, 1.0, 1.0), "neighbours": 28, "count": 9},
     {"place": "band", "avoid_vessels": True, "at_mm": ((20.0, 20.0, 20.0),), "count": 3},
 ]
 
@@ -215,7 +215,7 @@ def test_settings_of_tissue_and_rules_reach_every_plan(block):
     wishes = {
         "levels_hu": (50.0, 60.0, 170.0),
         "smooth_mm": 1.25,
-        "resistance": (0.9, 0.2, 0.0),
+        "acceptance": (0.9, 0.2, 0.0),
         "neighbours": 28,
         "pitch_mm": 1.5,
     }
@@ -262,7 +262,7 @@ def test_a_vessel_that_the_user_points_at_still_grows(block):
 def test_a_place_off_the_organ_is_left_out_and_said(block):
     masks, _ = make(block(20), at_mm=((10.0, 10.0, 10.0), (300.0, 10.0, 10.0)), steps=20)
     assert isinstance(masks[0], LesionMask)
-    assert "left out: it grew in other lesions or outside the organ" in masks[1]
+    assert "left out: it would start outside the organ" in masks[1]
 
 
 def test_an_organ_of_walls_has_no_plan_and_one_reason(block):
@@ -404,7 +404,7 @@ def test_lesions_take_the_tissue_as_it_was_before_any_of_them(block):
         ({"levels_hu": (1.0, 2.0, float("nan"))}, "levels_hu ascend"),
         ({"smooth_mm": -0.5}, "smooth_mm is from"),
         ({"smooth_mm": 50.0}, "smooth_mm is from"),
-        ({"resistance": (1.0, 2.0, 0.1)}, "resistance holds"),
+        ({"acceptance": (1.0, 2.0, 0.1)}, "acceptance holds"),
         ({"neighbours": 6}, "neighbours is 27 or 28"),
     ],
 )

@@ -63,8 +63,8 @@ def test_another_number_of_neighbours_is_refused(neighbours):
 
 
 @pytest.mark.parametrize(
-    "resistance", [(0.0, 1, 1), (1.1, 1, 1), (1, -0.1, 0), (1, 0.3, 2), (float("nan"), 1, 1)]
+    "acceptance", [(0.0, 1, 1), (1.1, 1, 1), (1, -0.1, 0), (1, 0.3, 2), (float("nan"), 1, 1)]
 )
-def test_what_is_no_probability_is_refused(resistance):
-    with pytest.raises(InputError, match="resistance holds three probabilities"):
-        Rules(resistance)
+def test_what_is_no_probability_is_refused(acceptance):
+    with pytest.raises(InputError, match="acceptance holds three probabilities"):
+        Rules(acceptance)

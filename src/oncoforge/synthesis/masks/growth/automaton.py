@@ -13,6 +13,7 @@ from oncoforge.synthesis.masks.growth.rules import (
     CUT,
     DEATH,
     GOLDEN,
+    LUCK,
     MATURE,
     MIX_1,
     MIX_2,
@@ -27,6 +28,7 @@ from oncoforge.synthesis.masks.growth.rules import (
 )
 
 _GOLDEN, _MIX_1, _MIX_2 = np.uint64(GOLDEN), np.uint64(MIX_1), np.uint64(MIX_2)
+_LUCK = np.uint64(LUCK)
 _DRAW = np.int64(2**BITS - 1)
 
 
@@ -173,6 +175,7 @@ def _grow(  # type: ignore[no-untyped-def]
         mirrored = mirrors and step % 2 == 1
         turn = step // 2 if mirrors else step
         key = _mix(seed + _mix(np.uint64(turn) * _GOLDEN))
+        luck_key = _mix((seed ^ _LUCK) + _mix(np.uint64(step) * _GOLDEN))
         if changed.size < (1 + TRIES) * count:
             changed = np.empty(2 * (1 + TRIES) * count, np.int64)
         changes = 0
@@ -186,17 +189,19 @@ def _grow(  # type: ignore[no-untyped-def]
                 gain[point] += 1
             if own < PUSHES:
                 continue
-            draws = _mix(key + _place(point, size, low))
+            place = _place(point, size, low)
+            draws, luck = _mix(key + place), _mix(luck_key + place)
             for _ in range(TRIES):
-                draw = (np.int64(draws) & _DRAW) * (last + 1)
+                outcome = ((np.int64(draws) & _DRAW) * (last + 1)) >> BITS
+                chance = np.int64(luck) & _DRAW
                 draws >>= np.uint64(BITS)
-                outcome = draw >> BITS
+                luck >>= np.uint64(BITS)
                 target = point + offsets[last - outcome if mirrored else outcome]
                 code = tissue[target]
                 if code < WALL:
                     # A population of 9 is full after this step by itself.
                     open_ = population[target] < MATURE - 1
-                    if open_ and (draw & _DRAW) < accepts[code]:
+                    if open_ and chance < accepts[code]:
                         if gain[target] == 0:
                             changed[changes] = target
                             changes += 1

@@ -16,6 +16,7 @@ from oncoforge.synthesis.masks.growth.rules import (
     CUT,
     DEATH,
     GOLDEN,
+    LUCK,
     MATURE,
     MIX_1,
     MIX_2,
@@ -76,17 +77,18 @@ def grow(
         _add(gain, active[own < MATURE])
         able, own = active[own >= PUSHES], own[own >= PUSHES]
         draws = field.draws(able, key(seed, turn))
+        luck = field.draws(able, key(seed ^ LUCK, step))
         trying = torch.ones_like(able, dtype=torch.bool)
         for _ in range(TRIES):
-            draw = (draws & _DRAW) * rules.neighbours
-            draws = _shift(draws, BITS)
-            outcome = draw >> BITS
+            outcome = ((draws & _DRAW) * rules.neighbours) >> BITS
+            chance = luck & _DRAW
+            draws, luck = _shift(draws, BITS), _shift(luck, BITS)
             target = able + field.offsets[rules.neighbours - 1 - outcome if mirrored else outcome]
             code = tissue[target]
             if bool((trying & (code == CUT)).any()):
                 return Colony(field.array(population), np.zeros(0, np.int64), True)
             soft = (code < WALL) & (population[target] < MATURE - 1)
-            placed = trying & soft & ((draw & _DRAW) < accepts[code.clamp(max=WALL - 1)])
+            placed = trying & soft & (chance < accepts[code.clamp(max=WALL - 1)])
             pressed = trying & (code >= WALL) & (code < BEYOND) & (own == MATURE)
             _add(gain, target[placed | pressed])
             trying &= ~placed

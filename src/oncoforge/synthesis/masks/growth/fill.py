@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from oncoforge.synthesis.base import Density, Growth, LesionMask
+from oncoforge.synthesis.masks.growth.lattice import Lattice
 from oncoforge.synthesis.masks.growth.plan import Grown
-from oncoforge.synthesis.masks.growth.rules import BORDER, MATURE
+from oncoforge.synthesis.masks.growth.rules import MATURE
 from oncoforge.synthesis.scene import Box, Scene, bounding_box
 
 _TIE = np.float32(1e-3)
@@ -31,21 +34,15 @@ def fill(scene: Scene, grown: Grown) -> LesionMask | None:
     -------
     Its mask, with density and growth; None if nothing is left of it.
     """
-    lattice, inner = grown.lattice, (slice(BORDER, -BORDER),) * 3
-    population = grown.colony.population[inner]
-    low = np.array(grown.place.low) + BORDER
-    here = bounding_box(population > 0)
-    if here is None:
-        return None
-    start = low + [s.start for s in here]
-    population = np.where(grown.place.organ[inner][here], population[here], 0)
-    population *= lattice.free(start, start + population.shape)
+    lattice = grown.lattice
+    shape = np.array(grown.population.shape)
+    population = grown.population * lattice.free(grown.low, grown.low + shape)
     taken = int(np.count_nonzero(population))
     if taken == 0:
         return None
     # One point more on each side, for what the filter spreads.
     occupied = np.pad(population, 1).astype(np.float32)
-    start -= 1
+    start = grown.low - 1
     box = lattice.box_of(start, start + occupied.shape)
     if box is None:
         return None
@@ -60,19 +57,17 @@ def fill(scene: Scene, grown: Grown) -> LesionMask | None:
     tight = bounding_box(inside)
     if tight is None:
         return None
+    filled *= _near(inside, lattice, scene)
     fraction, necrosis = 0.0, None
     if grown.dead is not None:
-        dead = grown.dead[inner][here] & (population > 0)
-        fraction = float(np.count_nonzero(dead) / taken)
-        spread = _blur(np.pad(dead, 1).astype(np.float32))
-        necrosis = lattice.to_grid(spread, start, box)
+        fraction = float(np.count_nonzero(grown.dead) / grown.volumes[-1])
+        dead = np.pad(grown.dead & (population > 0), 1).astype(np.float32)
+        necrosis = np.minimum(lattice.to_grid(_blur(dead), start, box), filled)
     return LesionMask(
         box=_within(box, tight),
         inside=np.ascontiguousarray(inside[tight]),
         density=Density(box, filled, necrosis),
-        growth=Growth(
-            tuple(float(v * lattice.pitch_mm**3) for v in grown.colony.volumes), fraction
-        ),
+        growth=Growth(tuple(float(v * lattice.pitch_mm**3) for v in grown.volumes), fraction),
     )
 
 
@@ -99,6 +94,16 @@ def _largest(
         candidates = candidates[order[:number]]
     inside.reshape(-1)[candidates] = True
     return inside
+
+
+def _near(
+    inside: NDArray[np.bool_], lattice: Lattice, scene: Scene
+) -> NDArray[np.bool_] | np.float32:
+    """Tell which voxels lie within one point, or one voxel where these are larger, of a tumour."""
+    if lattice.is_grid:
+        return np.float32(1)  # nothing lies farther
+    reach = [max(1, math.ceil(lattice.pitch_mm / s - 1e-6)) for s in scene.spacing]
+    return scipy.ndimage.maximum_filter(inside, [2 * n + 1 for n in reach], mode="constant")
 
 
 def _within(box: Box, part: Box) -> Box:

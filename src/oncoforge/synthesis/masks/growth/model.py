@@ -41,6 +41,11 @@ _CLUSTER, _CLUSTER_REACH = (3, 9), 10
 """A scan has 1 to 9 lesions; a cluster has 3 to 9 more seeds, up to 10 points from the first along
 each axis."""
 
+_RIM = 1.0
+
+_MATURE_STEPS = 20
+"""Earlier there is hardly anything mature that could die."""
+
 _SHORTEST, _LONGEST = 5, 149
 _LEAST_SHARE = 1e-3
 _FILLS = 0.45
@@ -82,7 +87,7 @@ class GrowthModel:
         (see `tissue.levels_of`).
     smooth_mm
         Sigma of the filter through which levels are told apart; 0 for none, as published.
-    resistance
+    acceptance
         Probability with which tissue of level 1, 2 and 3 accepts growth.
     neighbours
         27, or 28 for the released draw (see `rules.Rules`).
@@ -107,7 +112,7 @@ class GrowthModel:
     necrosis_steps: int | None = 50
     levels_hu: Vector | None = (120.0, 140.0, 160.0)
     smooth_mm: float = 0.0
-    resistance: Vector = (1.0, 0.3, 0.1)
+    acceptance: Vector = (1.0, 0.3, 0.1)
     neighbours: int = 27
     pitch_mm: float = 1.0
     device: str = field(default="cpu", metadata={"setting": False})
@@ -132,7 +137,7 @@ class GrowthModel:
         check_pitch(self.pitch_mm, self.diameter_mm)
         check_place(self.place)
         Tissue(self.levels_hu or (0.0, 0.0, 0.0), self.smooth_mm)
-        Rules(self.resistance, self.neighbours)
+        Rules(self.acceptance, self.neighbours)
         backend(self.device)
 
     def draw(self, scene: Scene, rng: np.random.Generator) -> tuple[list[LesionPlan], list[str]]:
@@ -143,12 +148,16 @@ class GrowthModel:
         places = Places(scene, self.place, self.margin, self.avoid_vessels, self.min_distance_mm)
         ground = Ground(places, tissue, Lattice(scene, self.pitch_mm))
         span = self._span(scene)
-        large = span[1] / 3 if self.necrosis_steps is None else self.necrosis_steps
+        large = self.necrosis_steps
+        if large is None:
+            large = max(span[1] // 3, _MATURE_STEPS)
         plans: list[LesionPlan] = []
         skipped: list[str] = []
         for number, life in enumerate(self._lives(scene.share, span, rng)):
             offsets = self._cluster(rng)
-            radius = (life.points / 2 + np.linalg.norm(offsets, axis=1).max()) * self.pitch_mm
+            reach = life.points / 2 + float(np.linalg.norm(offsets, axis=1).max())
+            # Between lesions that keep their distance there is room for ragged rims too.
+            radius = (reach + (_RIM if self.min_distance_mm is not None else 0.0)) * self.pitch_mm
             found: NDArray[np.int64] | str
             if number < len(self.at_mm):
                 found = ground.nearest(self.at_mm[number], radius)
@@ -163,10 +172,10 @@ class GrowthModel:
                 steps=life.steps,
                 levels_hu=tissue.levels_hu,
                 diameter_mm=life.diameter_mm,
-                seed=draw_seed(found, Rules(self.resistance, self.neighbours), rng),
+                seed=draw_seed(found, Rules(self.acceptance, self.neighbours), rng),
                 necrosis=bool(dies),
                 smooth_mm=self.smooth_mm,
-                resistance=self.resistance,
+                acceptance=self.acceptance,
                 neighbours=self.neighbours,
                 pitch_mm=self.pitch_mm,
             )
@@ -234,10 +243,13 @@ class GrowthModel:
             build(GrowthPlan, plan.mask, "growth parameter").grow(scene, run) for plan in plans
         ]
         for plan, tumour in zip(plans, tumours, strict=True):
-            found = None if tumour is None else fill(scene, tumour)
-            yield found or (
-                f"A {plan.kind} lesion was left out: it grew in other lesions or outside the organ."
-            )
+            if tumour is None:
+                yield f"A {plan.kind} lesion was left out: it would start outside the organ."
+            else:
+                yield fill(scene, tumour) or (
+                    f"A {plan.kind} lesion was left out: it has no voxel in the organ and clear of "
+                    "other lesions."
+                )
 
 
 class _Life(NamedTuple):

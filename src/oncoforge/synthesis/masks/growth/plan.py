@@ -17,8 +17,8 @@ from oncoforge.synthesis.masks.growth import automaton
 from oncoforge.synthesis.masks.growth.clock import diameter_after
 from oncoforge.synthesis.masks.growth.lattice import Lattice
 from oncoforge.synthesis.masks.growth.rules import BEYOND, MATURE, WALL, Colony, Rules, Window
-from oncoforge.synthesis.masks.growth.window import window
-from oncoforge.synthesis.scene import Scene, Vector
+from oncoforge.synthesis.masks.growth.window import check_room, window
+from oncoforge.synthesis.scene import Scene, Vector, bounding_box
 from oncoforge.synthesis.tissue import Tissue
 
 MOST_STEPS = 2000
@@ -106,7 +106,7 @@ class GrowthPlan:
         Whether its middle dies.
     levels_hu, smooth_mm
         See `Tissue`.
-    resistance, neighbours
+    acceptance, neighbours
         See `Rules`.
     pitch_mm
         Distance of the lattice's points.
@@ -119,7 +119,7 @@ class GrowthPlan:
     seed: int = 0
     necrosis: bool = False
     smooth_mm: float = 0.0
-    resistance: Vector = (1.0, 0.3, 0.1)
+    acceptance: Vector = (1.0, 0.3, 0.1)
     neighbours: int = 27
     pitch_mm: float = 1.0
 
@@ -145,7 +145,7 @@ class GrowthPlan:
     @property
     def rules(self) -> Rules:
         """Rules that it grows by."""
-        return Rules(self.resistance, self.neighbours)
+        return Rules(self.acceptance, self.neighbours)
 
     def grow(self, scene: Scene, run: Backend) -> Grown | None:
         """Grow the tumour in an organ, whatever else is placed there.
@@ -173,6 +173,7 @@ class GrowthPlan:
         reach = round(0.55 * expected) + _ROOM
         while True:
             low, high = points.min(axis=0) - reach, points.max(axis=0) + reach + 1
+            check_room(high - low)
             place = window(self.tissue, lattice, low, high)
             cores = _cores(place, points)
             patience = PATIENCE if wanted else 0
@@ -181,7 +182,7 @@ class GrowthPlan:
                 break
             reach += reach // 2
         dead = self._kill(place, colony, cores, run) if self.necrosis else None
-        return Grown(lattice, place, colony, dead)
+        return _cut_out(lattice, place, colony, dead)
 
     def _kill(
         self, place: Window, colony: Colony, cores: NDArray[np.int64], run: Backend
@@ -221,18 +222,36 @@ class Grown:
     ----------
     lattice
         Of the scan that it grew in.
-    place
-        Its window.
-    colony
-        What occupies which points.
+    low
+        Lattice index of the first point of the arrays, which hold the tumour and no more.
+    population
+        uint8 (x, y, z), 0 to 10, in the organ alone.
+    volumes
+        int64 (steps + 1,): its points in the organ after each step.
     dead
-        bool, shape of the window; None if nothing has died.
+        bool (x, y, z); None if nothing has died.
     """
 
     lattice: Lattice
-    place: Window
-    colony: Colony
+    low: NDArray[np.int64]
+    population: NDArray[np.uint8]
+    volumes: NDArray[np.int64]
     dead: NDArray[np.bool_] | None
+
+
+def _cut_out(
+    lattice: Lattice, place: Window, colony: Colony, dead: NDArray[np.bool_] | None
+) -> Grown:
+    """Keep of a window what a tumour takes in the organ."""
+    population = np.where(place.organ, colony.population, np.uint8(0))
+    here = bounding_box(population > 0) or (slice(0, 0),) * 3
+    return Grown(
+        lattice,
+        np.array(place.low) + [s.start for s in here],
+        population[here].copy(),
+        colony.volumes,
+        None if dead is None else dead[here] & (population[here] > 0),
+    )
 
 
 def _cores(place: Window, points: NDArray[np.int64]) -> NDArray[np.int64]:

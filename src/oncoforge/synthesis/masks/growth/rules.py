@@ -49,13 +49,13 @@ BORDER = 2
 """Points all round a window that hold `BEYOND` or `CUT`: as far as any neighbour lies."""
 
 BITS = 21
-"""Random bits for one try: which neighbour, and whether the tissue accepts."""
+"""Random bits for one try: of which neighbour it draws, and likewise of whether tissue accepts."""
 
 GOLDEN, MIX_1, MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 """Constants of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), which hashes 64 bits to 64."""
 
-DEATH = 0xD1B54A32D192ED03
-"""Tells random numbers of death from those of growth."""
+DEATH, LUCK = 0xD1B54A32D192ED03, 0x8CB92BA72F3D8DD7
+"""Tell the random numbers of death, and of acceptance by tissue, from those of directions."""
 
 STALLED = 20
 """Steps without any new death after which there is nothing left to kill."""
@@ -81,23 +81,24 @@ class Rules:
 
     Parameters
     ----------
-    resistance
+    acceptance
         Probability with which tissue of level 1, 2 and 3 accepts growth.
     neighbours
         27: the cube around a point, each drawn equally often; every second step mirrors the draws
-        of the one before, so that a tumour stays centred on its seed. 28: as released, where a slip
-        in the draw adds one more outcome, at (+2, -1, -1), which makes tumours drift.
+        of the one before, so that a tumour in tissue that accepts it stays centred on its seed. 28:
+        as released, where a slip in the draw adds one more outcome, at (+2, -1, -1), which makes
+        tumours drift.
     """
 
-    resistance: Vector = (1.0, 0.3, 0.1)
+    acceptance: Vector = (1.0, 0.3, 0.1)
     neighbours: int = 27
 
     def __post_init__(self) -> None:
         if self.neighbours not in (27, 28):
             raise InputError(f"neighbours is 27 or 28 (as released), not {self.neighbours}.")
-        if not all(0 <= p <= 1 for p in self.resistance) or self.resistance[0] == 0:
+        if not all(0 <= p <= 1 for p in self.acceptance) or self.acceptance[0] == 0:
             raise InputError(
-                f"resistance holds three probabilities, the first above 0, not {self.resistance}."
+                f"acceptance holds three probabilities, the first above 0, not {self.acceptance}."
             )
 
     @property
@@ -113,7 +114,7 @@ class Rules:
 
     def accepts(self) -> NDArray[np.int64]:
         """Return the probabilities of acceptance as whole numbers of 2^-21."""
-        return np.rint(np.array(self.resistance) * 2**BITS).astype(np.int64)
+        return np.rint(np.array(self.acceptance) * 2**BITS).astype(np.int64)
 
 
 @dataclass(frozen=True)

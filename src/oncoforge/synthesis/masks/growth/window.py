@@ -6,9 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oncoforge.compiled import compiled
+from oncoforge.errors import InputError
 from oncoforge.synthesis.masks.growth.lattice import Lattice
 from oncoforge.synthesis.masks.growth.rules import BEYOND, BORDER, CUT, WALL, Window
 from oncoforge.synthesis.tissue import Tissue
+
+_MOST_POINTS = 3e8
+_SLAB = 16
+"""Points are listed so many planes at a time, to spare memory."""
 
 
 def window(
@@ -48,6 +53,13 @@ def window(
     return Window(codes, inside, (x, y, z))
 
 
+def check_room(shape: NDArray[np.int64]) -> None:
+    """Raise `InputError` if a range of points would not fit into memory."""
+    if np.prod(shape, dtype=np.float64) > _MOST_POINTS:
+        words = " x ".join(str(int(n)) for n in shape)
+        raise InputError(f"Growth would take {words} points, which is too many; raise pitch_mm.")
+
+
 def admits(tissue: Tissue, lattice: Lattice, point: NDArray[np.int64]) -> bool:
     """Tell whether a tumour can start at a point: in the organ, and not in a wall."""
     low, high = lattice.limits()
@@ -60,8 +72,13 @@ def admits(tissue: Tissue, lattice: Lattice, point: NDArray[np.int64]) -> bool:
 def admissible(tissue: Tissue, lattice: Lattice) -> NDArray[np.int64]:
     """Return all points (n, 3) where a tumour can start."""
     low, high = lattice.limits()
-    found = window(tissue, lattice, low, high)
-    return np.argwhere(found.tissue < WALL) + found.low
+    check_room(high - low)
+    parts = []
+    for start in range(int(low[0]), int(high[0]), _SLAB):
+        slab = np.array([start, *low[1:]]), np.array([start + _SLAB, *high[1:]])
+        found = window(tissue, lattice, *slab)
+        parts.append(np.argwhere(found.tissue < WALL) + found.low)
+    return np.concatenate(parts)
 
 
 @compiled
