@@ -74,7 +74,7 @@ class Outcome:
 
     def summary(self) -> dict[str, Any]:
         """Return plain data for machines: the folder, its files and its lesions."""
-        keys = ("organ", "method", "seed", "lesions", "skipped")
+        keys = ("organ", "method", "seed", "lesions", "skipped", "remarks")
         return {
             "out": str(self.out),
             "files": {name: str(self.path(name)) for name in self.files()},
@@ -325,6 +325,7 @@ def _run(
             "shape": list(made.shape),
             "lesions": made.table(),
             "skipped": list(made.synthesis.skipped),
+            "remarks": list(made.synthesis.remarks),
             "recipe": made.synthesis.recipe.to_dict(),
         }
         step("Writing the CT")
@@ -378,6 +379,7 @@ def _view(
         window=_window(organ, before[mask]),
         lesions=record["lesions"],
         skipped=record["skipped"],
+        remarks=record["remarks"],
         title=f"Synthetic {name} tumours",
         facts={
             "Input": str(record["input"]["options"].get("image_path", "oncoforge phantom")),

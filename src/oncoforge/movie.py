@@ -71,8 +71,7 @@ def film(
     step("Drawing the film")
     labels = made.labels[crop]
     organ = anatomy.organ(made.organ_name)
-    focus = view.focus()
-    x, y, z = (f - c.start for f, c in zip(focus, crop, strict=True))
+    x, y, z = (f - c.start for f, c in zip(_seed(made, view), crop, strict=True))
     return render(
         GrowthView(
             frames=frames,
@@ -83,6 +82,17 @@ def film(
             title=view.title,
         )
     )
+
+
+def _seed(made: SynthesizedCase, view: SynthesisView) -> tuple[int, int, int]:
+    """Return the voxel where the largest lesion starts: it is there in every picture."""
+    assert view.largest is not None  # there is nothing to film without lesions
+    plan = made.synthesis.recipe.lesions[int(view.largest["plan"])]
+    x, y, z = (
+        min(max(round(mm / s), c.start), c.stop - 1)
+        for mm, s, c in zip(plan.mask["cores_mm"][0], made.spacing, _crop(made, view), strict=True)
+    )
+    return x, y, z
 
 
 def _crop(made: SynthesizedCase, view: SynthesisView) -> Box:

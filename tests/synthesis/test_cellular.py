@@ -590,3 +590,39 @@ def test_every_setting_changes_something(small_scan):
     del base["steps"]
     assert len({made(**base, size=size) for size in ("tiny", "small")}) == 2
     assert len({made(**base, diameter_mm=mm) for mm in (8.0, 9.0)}) == 2
+
+
+def test_growth_ends_with_the_lesion_even_where_lesions_meet():
+    image, organ, spacing = block(70)
+    synth = Cellular(steps=60, count=6, clustered=0.3)
+    out = synth(image, organ, spacing, np.random.default_rng(4))
+    assert len(out.lesions) > 2
+    for lesion in out.lesions:
+        assert lesion.growth.volumes_mm3[-1] == lesion.volume_mm3
+
+
+@pytest.mark.parametrize(
+    ("organ_mm", "spacing", "wanted", "words"),
+    [(30, 1.0, 80.0, "no more room"), (40, 4.0, 1.0, "no smaller"), (60, 1.0, 20.0, None)],
+)
+def test_a_size_that_is_not_reached_is_remarked(organ_mm, spacing, wanted, words):
+    shape = (round(organ_mm / spacing),) * 3
+    image, organ = np.full(shape, 100, np.float32), np.ones(shape, bool)
+    synth = Cellular(diameter_mm=wanted, count=1, clustered=0.0)
+    out = synth(image, organ, (spacing,) * 3, np.random.default_rng(0))
+    assert len(out.lesions) == 1
+    if words is None:
+        assert out.remarks == ()
+    else:
+        (remark,) = out.remarks
+        assert f"A lesion of {wanted:.1f} mm came to" in remark
+        assert words in remark
+
+
+def test_lesions_with_a_size_start_deep_enough():
+    image, organ, spacing = block(60)
+    synth = Cellular(diameter_mm=20.0, count=1, clustered=0.0)
+    for seed in range(10):
+        plan = synth.draw(image, organ, spacing, np.random.default_rng(seed)).lesions[0]
+        depth = np.minimum(plan.mask["cores_mm"][0], 59 - np.array(plan.mask["cores_mm"][0]))
+        assert depth.min() >= 5

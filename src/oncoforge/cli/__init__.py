@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
@@ -76,9 +77,18 @@ def main(arguments: list[str] | None = None) -> None:
         command = context.command_path if context else "oncoforge"
         _fail(f"{error.format_message()} See '{command} --help'.")
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped; nothing was written.", err=True)
-        sys.exit(130)
+        _stopped()
+    except SystemError as error:
+        # Compiled code turns an interrupt into this.
+        if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise
+        _stopped()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stopped() -> NoReturn:
+    click.echo("Stopped; nothing was written.", err=True)
+    sys.exit(130)
 
 
 def _fail(sentence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,8 +52,10 @@ def outcome(result: Outcome, as_json: bool) -> None:
         )
     console = Console()
     console.print(table)
-    for sentence in record["skipped"]:
-        console.print(f"Not made: {sentence}", highlight=False, markup=False)
+    for heading, sentences in (("Not made", record["skipped"]), ("Note", record["remarks"])):
+        for sentence, times in Counter(sentences).items():
+            often = f" ({times} times)" if times > 1 else ""
+            console.print(f"{heading}: {sentence}{often}", highlight=False, markup=False)
     if MOVIE[0] in result.files():
         click.echo(f"Movie:   {result.path(MOVIE[0])}")
     click.echo(f"Picture: {result.path('report.png')}")

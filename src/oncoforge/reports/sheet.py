@@ -22,7 +22,7 @@ NOTE = "Synthetic. Not for diagnosis."
 
 # Margins: room for the row names, the colour bar, the heading and the footer, inches.
 LEFT_IN = 0.42
-RIGHT_IN = 0.62
+RIGHT_IN = 0.7
 TOP_IN = 0.98
 BOTTOM_IN = 0.34
 

@@ -40,6 +40,7 @@ def render(view: SynthesisView) -> tuple[str, bytes]:
         "lesions": view.lesions,
         "total": _total(view),
         "skipped": view.skipped,
+        "remarks": view.remarks,
         "facts": tuple(view.facts.items()),
     }
     return fill("synthesis.html.j2", content), png

@@ -60,6 +60,7 @@ class SynthesisView:
     skipped: Sequence[str]
     title: str
     facts: Mapping[str, str]
+    remarks: Sequence[str] = ()
     strip: bytes | None = None
 
     @property

@@ -204,6 +204,8 @@ class Synthesis:
         What made it; `Synthesizer.apply` rebuilds the same bytes from it.
     skipped
         Why lesions that were asked for are not there: one sentence each.
+    remarks
+        What else is not as it was asked for: one sentence each.
     box
         Slices of the region of the scan that was worked on (the organ's box).
     """
@@ -213,6 +215,7 @@ class Synthesis:
     lesions: tuple[Lesion, ...]
     recipe: Recipe
     skipped: tuple[str, ...]
+    remarks: tuple[str, ...]
     box: Box
     _instances: NDArray[np.uint16] = field(repr=False)
 
@@ -265,12 +268,15 @@ class LesionMask:
         bool, shape of the box: the lesion's voxels, within the organ and clear of other lesions.
     density, growth
         Of models that know them, else None.
+    remark
+        What whoever asked for the lesion should know of it: a sentence, or nothing.
     """
 
     box: Box
     inside: NDArray[np.bool_]
     density: Density | None = None
     growth: Growth | None = None
+    remark: str = ""
 
 
 class MaskModel(Protocol):

@@ -129,6 +129,8 @@ def synthesize(
     if record.tumor_hu is not None and not given and _holds_air(case, mask):
         # Lesions of lung and bowel are denser than what is there: filled, not darkened.
         settings["fill_hu"] = tuple(float(hu) for hu in record.tumor_hu)
+    if len(at) == 3 and np.ndim(at[0]) == 0:
+        at = (at,)  # type: ignore[assignment]
     if at:
         settings["at_mm"] = tuple(_at(case, mask, record.name, point) for point in at)
     synth = make_synthesizer(method, organ, size, preset, device, **settings)

@@ -28,7 +28,9 @@ The defaults are the published generator's for the liver, in mm.
 """
 
 _LIVER = Settings()
-_ADAPTIVE = replace(_LIVER, levels_hu=None, smooth_mm=1.5, steps=None, necrosis_steps=None)
+_ADAPTIVE = replace(
+    _LIVER, levels_hu=None, smooth_mm=1.5, steps=None, necrosis_steps=None, floor_hu=0.0
+)
 
 PRESETS: Mapping[str, Any] = MappingProxyType(
     {
@@ -50,7 +52,6 @@ PRESETS: Mapping[str, Any] = MappingProxyType(
             place="inside",
             min_distance_mm=3.0,
             rim=0.3,
-            floor_hu=0.0,
             mass_effect=(0.0, 0.3),
         ),
         "released": replace(_LIVER, acceptance=(1.0, 1.0, 1.0), neighbours=28),
@@ -70,7 +71,8 @@ class Cellular(Synthesizer):
     ----------
     size
         ``"tiny"``, ``"small"``, ``"medium"``, ``"large"``, ``"mix"`` or ``"random"``: tumours stop
-        at a diameter of that class. None lets them grow for `steps`, as published.
+        at a diameter of that class. None lets them grow for `steps`, as published. Lesions with a
+        size (or ``diameter_mm``) start deep enough in the organ, where it has such places.
     preset
         One of `PRESETS`.
     foci
@@ -119,6 +121,9 @@ class Cellular(Synthesizer):
         sized = size is not None or changes.get("diameter_mm") is not None
         if sized and changes.get("steps") is not None:
             raise InputError("Lesions stop at a size or after steps: give one of the two.")
+        if sized:
+            # Whoever asks for a size wants it whole, and not cut off by the organ's surface.
+            changes = {"place": "inside"} | changes
         if foci is not None and changes.get("count") is not None:
             raise InputError("foci is a count of its own: give one of the two.")
         if foci is not None:

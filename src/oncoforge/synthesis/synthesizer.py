@@ -32,6 +32,8 @@ _STREAM = 145
 no distribution, and that check is therefore no evidence. The evidence is the test of 100 seeds
 against an independent program (``benchmarks/published_reference.py``)."""
 
+_FINEST_MM, _COARSEST_MM = 0.005, 100.0
+
 _SURROUND_MM = 5.0
 """Contrast is measured against the organ within this distance of the lesion's box."""
 
@@ -192,7 +194,7 @@ class Synthesizer:
         return Recipe(self.method, self.parameters, lesions, tuple(skipped))
 
     def _apply(self, image: NDArray[np.float32], scene: Scene, recipe: Recipe) -> Synthesis:
-        skipped = list(recipe.skipped)
+        skipped, remarks = list(recipe.skipped), []
         placed: dict[int, _Placed] = {}
         boxes: dict[int, Box] = {}
         moved = False
@@ -201,6 +203,8 @@ class Synthesizer:
             if isinstance(mask, str):
                 skipped.append(mask)
                 continue
+            if mask.remark:
+                remarks.append(mask.remark)
             if plan.push:
                 push(scene, mask, plan.push)
                 moved = True
@@ -219,6 +223,7 @@ class Synthesizer:
             lesions=tuple(_measure(scene, i, placed[i], box) for i, box in boxes.items()),
             recipe=recipe,
             skipped=tuple(skipped),
+            remarks=tuple(remarks),
             box=scene.box,
             _instances=scene.instances,
         )
@@ -251,6 +256,11 @@ def _check(
         voxel = np.full(3, np.nan)
     if voxel.shape != (3,) or not np.isfinite(voxel).all() or (voxel <= 0).any():
         raise InputError(f"The spacing is {spacing!r}; give three positive sizes in mm.")
+    if voxel.max() > _COARSEST_MM or voxel.min() < _FINEST_MM:
+        raise InputError(
+            f"The spacing is {tuple(map(float, voxel))} mm; voxels are from {_FINEST_MM:g} to "
+            f"{_COARSEST_MM:g} mm. Is it in another unit?"
+        )
     x, y, z = (float(s) for s in voxel)
     return image, organ.astype(np.bool_, copy=False), (x, y, z)
 

@@ -324,6 +324,8 @@ def _volume(data: Any) -> NDArray[Any]:
 def _grid(img: Any, label: Any, spacing: ArrayLike | None) -> Grid:
     """Return where the voxels lie: by the affine, or by the spacing for an array that has none."""
     shape = _volume(img).shape
+    if img.ndim == 3 and img.shape[0] == 1:
+        raise InputError(f"The image has shape {tuple(img.shape)}, a plane; give (1, X, Y, Z).")
     if _volume(label).shape != shape:
         raise InputError(
             f"Image and label share one grid; found shapes {shape} and {_volume(label).shape}."

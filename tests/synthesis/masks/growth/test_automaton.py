@@ -62,6 +62,7 @@ class SlowTumour:
         self.window, self.rules, self.seed = window, rules, seed
         self.population = {tuple(map(int, core)): 5 for core in cores}
         self.tissue = {p: int(c) for p, c in np.ndenumerate(window.tissue)}
+        self.born = dict.fromkeys(self.population, 0)
         self.volumes = []
         self.cut = False
 
@@ -92,6 +93,7 @@ class SlowTumour:
                     continue
                 # The press that opens it, and those after, have somewhere to grow.
                 self.tissue[point], gain = 0, pressure - 3
+            self.born.setdefault(point, number)
             self.population[point] = min(self.population.get(point, 0) + gain, 10)
         self.volumes.append(self.volume)
 
@@ -119,10 +121,10 @@ class SlowTumour:
                 yield target
                 return
 
-    def as_array(self):
-        array = np.zeros(self.window.tissue.shape, np.uint8)
-        for point, own in self.population.items():
-            array[point] = own
+    def as_array(self, values, kind):
+        array = np.zeros(self.window.tissue.shape, kind)
+        for point, value in values.items():
+            array[point] = value
         return array
 
 
@@ -139,7 +141,12 @@ def grow_slowly(window, cores, steps, seed, rules, wanted=0, patience=0):
         if (wanted and now + (now - before) / 2 >= wanted) or (patience and still >= patience):
             break
         before = now
-    return Colony(tumour.as_array(), np.array(tumour.volumes), tumour.cut)
+    return Colony(
+        tumour.as_array(tumour.population, np.uint8),
+        tumour.as_array(tumour.born, np.uint16),
+        np.array(tumour.volumes),
+        tumour.cut,
+    )
 
 
 def die_slowly(colony, window, dead, steps, seed, rules, most, least):
@@ -171,6 +178,7 @@ def assert_same(fast, slow):
     np.testing.assert_array_equal(fast.population, slow.population)
     if not fast.cut:
         np.testing.assert_array_equal(fast.volumes, slow.volumes)
+        np.testing.assert_array_equal(fast.born, slow.born)
 
 
 @settings(max_examples=60, deadline=None)

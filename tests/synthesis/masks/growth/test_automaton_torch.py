@@ -40,6 +40,8 @@ def assert_same(one, other):
     if not one.cut:
         assert one.volumes.dtype == other.volumes.dtype
         np.testing.assert_array_equal(one.volumes, other.volumes)
+        assert one.born.dtype == other.born.dtype
+        np.testing.assert_array_equal(one.born, other.born)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -65,9 +65,10 @@ def grow(
     Colony
     """
     shape = window.tissue.shape
-    population = np.zeros(shape, np.uint8)
+    population, born = np.zeros(shape, np.uint8), np.zeros(shape, np.uint16)
     volumes, cut = _grow(
         population.reshape(-1),
+        born.reshape(-1),
         window.tissue.flatten(),
         window.organ.reshape(-1),
         np.ravel_multi_index(tuple(cores.T), shape),
@@ -81,7 +82,7 @@ def grow(
         wanted,
         patience,
     )
-    return Colony(population, volumes, cut)
+    return Colony(population, born, volumes, cut)
 
 
 def die(
@@ -152,10 +153,10 @@ def _place(point, size, low):  # type: ignore[no-untyped-def]
 
 @compiled
 def _grow(  # type: ignore[no-untyped-def]
-    population, tissue, organ, cores, size, low, steps, seed, accepts, offsets, mirrors, wanted,
-    patience,
+    population, born, tissue, organ, cores, size, low, steps, seed, accepts, offsets, mirrors,
+    wanted, patience,
 ):  # fmt: skip
-    """Grow in flat arrays; `population` and `tissue` change. Return volumes, and if it was cut."""
+    """Grow in flat arrays; the first three change. Return volumes, and whether it was cut."""
     last = len(offsets) - 1
     gain = np.zeros(population.size, np.uint8)
     # How many outcomes of a draw lead to a point that is not mature: without any, and mature
@@ -233,6 +234,7 @@ def _grow(  # type: ignore[no-untyped-def]
             old = population[point]
             population[point] = min(old + more, MATURE)
             if old == 0:
+                born[point] = step
                 active[count] = point
                 count += 1
                 volume += organ[point]

@@ -64,7 +64,7 @@ def grow(
     tissue = field.to(window.tissue)
     organ = field.to(window.organ)
     accepts = torch.from_numpy(rules.accepts()).to(device)
-    population = torch.zeros_like(tissue)
+    population, born = torch.zeros_like(tissue), torch.zeros_like(tissue)
     gain = torch.zeros_like(tissue)
     active = torch.unique(field.points(cores))
     population[active] = PUSHES
@@ -86,7 +86,12 @@ def grow(
             target = able + field.offsets[rules.neighbours - 1 - outcome if mirrored else outcome]
             code = tissue[target]
             if bool((trying & (code == CUT)).any()):
-                return Colony(field.array(population), np.zeros(0, np.int64), True)
+                return Colony(
+                    field.array(population),
+                    field.array(born, torch.uint16),
+                    np.zeros(0, np.int64),
+                    True,
+                )
             soft = (code < WALL) & (population[target] < MATURE - 1)
             placed = trying & soft & (chance < accepts[code.clamp(max=WALL - 1)])
             pressed = trying & (code >= WALL) & (code < BEYOND) & (own == MATURE)
@@ -97,13 +102,16 @@ def grow(
         active = torch.cat([active, newborn])
         if step % _PRUNE_EVERY == _PRUNE_EVERY - 1:
             active = field.prune(active, population)
+        born[newborn] = step
         volume += int(organ[newborn].sum())
         volumes.append(volume)
         still = still + 1 if volume == before else 0
         enough = wanted > 0 and volume + (volume - before) / 2 >= wanted
         if enough or (patience > 0 and still >= patience):
             break
-    return Colony(field.array(population), np.array(volumes, np.int64), False)
+    return Colony(
+        field.array(population), field.array(born, torch.uint16), np.array(volumes, np.int64), False
+    )
 
 
 def die(
@@ -162,9 +170,9 @@ class _Field:
         """Return an array as a flat int64 tensor, of its own memory."""
         return torch.from_numpy(array.astype(np.int64).reshape(-1)).to(self.device)
 
-    def array(self, tensor: torch.Tensor) -> NDArray[Any]:
-        """Return a flat tensor as an array of the window: bool, or else uint8."""
-        flat = tensor if tensor.dtype == torch.bool else tensor.to(torch.uint8)
+    def array(self, tensor: torch.Tensor, kind: torch.dtype = torch.uint8) -> NDArray[Any]:
+        """Return a flat tensor as an array of the window: bool, or else of another type."""
+        flat = tensor if tensor.dtype == torch.bool else tensor.to(kind)
         return flat.cpu().numpy().reshape(self.shape)
 
     def points(self, places: NDArray[np.int64]) -> torch.Tensor:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from oncoforge.synthesis.base import Density, Growth, LesionMask
+from oncoforge.synthesis.masks.growth.grown import Grown
 from oncoforge.synthesis.masks.growth.lattice import Lattice
-from oncoforge.synthesis.masks.growth.plan import Grown
 from oncoforge.synthesis.masks.growth.rules import MATURE
 from oncoforge.synthesis.scene import Box, Scene, bounding_box
 
@@ -40,6 +41,7 @@ def fill(scene: Scene, grown: Grown) -> LesionMask | None:
     taken = int(np.count_nonzero(population))
     if taken == 0:
         return None
+    volumes = replace(grown, population=population).volumes
     # One point more on each side, for what the filter spreads.
     occupied = np.pad(population, 1).astype(np.float32)
     start = grown.low - 1
@@ -60,14 +62,14 @@ def fill(scene: Scene, grown: Grown) -> LesionMask | None:
     filled *= _near(inside, lattice, scene)
     fraction, necrosis = 0.0, None
     if grown.dead is not None:
-        fraction = float(np.count_nonzero(grown.dead) / grown.volumes[-1])
+        fraction = float(np.count_nonzero(grown.dead & (population > 0)) / taken)
         dead = np.pad(grown.dead & (population > 0), 1).astype(np.float32)
         necrosis = np.minimum(lattice.to_grid(_blur(dead), start, box), filled)
     return LesionMask(
         box=_within(box, tight),
         inside=np.ascontiguousarray(inside[tight]),
         density=Density(box, filled, necrosis),
-        growth=Growth(tuple(float(v * lattice.pitch_mm**3) for v in grown.volumes), fraction),
+        growth=Growth(tuple((volumes * lattice.pitch_mm**3).tolist()), fraction),
     )
 
 

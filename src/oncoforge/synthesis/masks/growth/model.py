@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from oncoforge.synthesis.masks import sizes
 from oncoforge.synthesis.masks.growth.clock import diameter_after, steps_for
 from oncoforge.synthesis.masks.growth.fill import fill
 from oncoforge.synthesis.masks.growth.ground import Ground, draw_seed
+from oncoforge.synthesis.masks.growth.grown import settle
 from oncoforge.synthesis.masks.growth.lattice import Lattice
 from oncoforge.synthesis.masks.growth.plan import (
     MOST_STEPS,
@@ -42,6 +43,9 @@ _CLUSTER, _CLUSTER_REACH = (3, 9), 10
 each axis."""
 
 _RIM = 1.0
+
+_OFF = 0.15
+"""A lesion whose diameter is this part off the one asked for gets a remark."""
 
 _MATURE_STEPS = 20
 """Earlier there is hardly anything mature that could die."""
@@ -125,7 +129,10 @@ class GrowthModel:
             (self.steps, self.steps) if isinstance(self.steps, int) else self.steps or (1, 1)
         )
         if not 1 <= low <= high <= MOST_STEPS:
-            raise InputError(f"steps is within 1 to {MOST_STEPS}, not {self.steps}.")
+            raise InputError(
+                f"steps is a number or a range (low, high) within 1 to {MOST_STEPS}, not "
+                f"{self.steps}."
+            )
         for name in ("clustered", "necrosis"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is a probability, not {getattr(self, name):g}.")
@@ -239,17 +246,19 @@ class GrowthModel:
         """Yield each lesion's voxels (see `base.MaskModel`)."""
         run = backend(self.device)
         # All grow before any is painted: tissue is what the scan was, not what lesions made of it.
-        tumours = [
-            build(GrowthPlan, plan.mask, "growth parameter").grow(scene, run) for plan in plans
-        ]
-        for plan, tumour in zip(plans, tumours, strict=True):
+        drawn = [build(GrowthPlan, plan.mask, "growth parameter") for plan in plans]
+        tumours = settle([plan.grow(scene, run) for plan in drawn])
+        for plan, own, tumour in zip(plans, drawn, tumours, strict=True):
+            mask = None if tumour is None else fill(scene, tumour)
             if tumour is None:
                 yield f"A {plan.kind} lesion was left out: it would start outside the organ."
-            else:
-                yield fill(scene, tumour) or (
+            elif mask is None:
+                yield (
                     f"A {plan.kind} lesion was left out: it has no voxel in the organ and clear of "
                     "other lesions."
                 )
+            else:
+                yield replace(mask, remark=_remark(scene, own, mask))
 
 
 class _Life(NamedTuple):
@@ -263,6 +272,16 @@ class _Life(NamedTuple):
     steps: int
     points: float
     diameter_mm: float | None
+
+
+def _remark(scene: Scene, plan: GrowthPlan, mask: LesionMask) -> str:
+    """Say in a sentence that a lesion has not the size that was asked for."""
+    volume = np.count_nonzero(mask.inside) * math.prod(scene.spacing)
+    reached, wanted = sphere_diameter(volume), plan.diameter_mm
+    if wanted is None or abs(reached / wanted - 1) <= _OFF:
+        return ""
+    why = "there is no more room for it" if reached < wanted else "voxels are no smaller"
+    return f"A lesion of {wanted:.1f} mm came to {reached:.1f} mm: {why}."
 
 
 def _mm(point: NDArray[np.int64], pitch_mm: float) -> Vector:

@@ -15,10 +15,11 @@ from oncoforge.errors import InputError
 from oncoforge.synthesis.masks import sizes
 from oncoforge.synthesis.masks.growth import automaton
 from oncoforge.synthesis.masks.growth.clock import diameter_after
+from oncoforge.synthesis.masks.growth.grown import Grown, cut_out
 from oncoforge.synthesis.masks.growth.lattice import Lattice
 from oncoforge.synthesis.masks.growth.rules import BEYOND, MATURE, WALL, Colony, Rules, Window
 from oncoforge.synthesis.masks.growth.window import check_room, window
-from oncoforge.synthesis.scene import Scene, Vector, bounding_box
+from oncoforge.synthesis.scene import Scene, Vector
 from oncoforge.synthesis.tissue import Tissue
 
 MOST_STEPS = 2000
@@ -182,7 +183,7 @@ class GrowthPlan:
                 break
             reach += reach // 2
         dead = self._kill(place, colony, cores, run) if self.necrosis else None
-        return _cut_out(lattice, place, colony, dead)
+        return cut_out(lattice, place, colony, dead)
 
     def _kill(
         self, place: Window, colony: Colony, cores: NDArray[np.int64], run: Backend
@@ -212,46 +213,6 @@ class GrowthPlan:
             most=int(_MOST_DEAD * volume),
             least=math.ceil(_LEAST_DEAD * volume),
         )
-
-
-@dataclass(frozen=True)
-class Grown:
-    """A tumour on its lattice.
-
-    Parameters
-    ----------
-    lattice
-        Of the scan that it grew in.
-    low
-        Lattice index of the first point of the arrays, which hold the tumour and no more.
-    population
-        uint8 (x, y, z), 0 to 10, in the organ alone.
-    volumes
-        int64 (steps + 1,): its points in the organ after each step.
-    dead
-        bool (x, y, z); None if nothing has died.
-    """
-
-    lattice: Lattice
-    low: NDArray[np.int64]
-    population: NDArray[np.uint8]
-    volumes: NDArray[np.int64]
-    dead: NDArray[np.bool_] | None
-
-
-def _cut_out(
-    lattice: Lattice, place: Window, colony: Colony, dead: NDArray[np.bool_] | None
-) -> Grown:
-    """Keep of a window what a tumour takes in the organ."""
-    population = np.where(place.organ, colony.population, np.uint8(0))
-    here = bounding_box(population > 0) or (slice(0, 0),) * 3
-    return Grown(
-        lattice,
-        np.array(place.low) + [s.start for s in here],
-        population[here].copy(),
-        colony.volumes,
-        None if dead is None else dead[here] & (population[here] > 0),
-    )
 
 
 def _cores(place: Window, points: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -144,6 +144,8 @@ class Colony:
     ----------
     population
         uint8 (x, y, z), 0 to 10.
+    born
+        uint16 (x, y, z): step after which a point was occupied first; 0 too where it never was.
     volumes
         int64 (steps + 1,): points of the organ that are occupied after each step from 0; empty if
         growth was cut.
@@ -152,5 +154,6 @@ class Colony:
     """
 
     population: NDArray[np.uint8]
+    born: NDArray[np.uint16]
     volumes: NDArray[np.int64]
     cut: bool
