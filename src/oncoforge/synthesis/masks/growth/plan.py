@@ -174,7 +174,7 @@ class GrowthPlan:
         reach = round(0.55 * expected) + _ROOM
         while True:
             low, high = points.min(axis=0) - reach, points.max(axis=0) + reach + 1
-            check_room(high - low)
+            check_room(np.minimum(high, last) - np.maximum(low, first))
             place = window(self.tissue, lattice, low, high)
             cores = _cores(place, points)
             patience = PATIENCE if wanted else 0
