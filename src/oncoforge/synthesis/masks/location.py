@@ -32,6 +32,7 @@ _BATCH = 64
 _SLICES = 40
 _CANDIDATES = 24
 _COARSE_MM = 3.0
+_SMALL_BALL = 32_000
 
 
 def check_place(name: str) -> None:
@@ -167,9 +168,12 @@ class Places:
 
     def _inside(self, radius_mm: float, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw among voxels deep enough for the radius; the margin yields in a thin organ."""
-        for _ in range(_CANDIDATES):
+        depth_mm = self.margin * radius_mm
+        ball = np.prod([2 * depth_mm / s + 1 for s in self.scene.spacing])
+        # A small ball is looked at voxel by voxel; a large one is quicker told by distances.
+        for _ in range(_CANDIDATES if ball <= _SMALL_BALL else 0):
             voxel = draw_voxel(self.scene.organ, rng)
-            if self._is_deep(voxel, self.margin * radius_mm):
+            if self._is_deep(voxel, depth_mm):
                 return voxel.astype(float)
         depth, voxels = self._depths
         for margin in (self.margin, self.margin / 2, 0.0):
