@@ -71,7 +71,7 @@ def film(
     step("Drawing the film")
     labels = made.labels[crop]
     organ = anatomy.organ(made.organ_name)
-    x, y, z = (f - c.start for f, c in zip(_seed(made, view), crop, strict=True))
+    x, y, z = (f - c.start for f, c in zip(_seed(made, view, crop), crop, strict=True))
     return render(
         GrowthView(
             frames=frames,
@@ -84,13 +84,13 @@ def film(
     )
 
 
-def _seed(made: SynthesizedCase, view: SynthesisView) -> tuple[int, int, int]:
-    """Return the voxel where the largest lesion starts: it is there in every picture."""
+def _seed(made: SynthesizedCase, view: SynthesisView, crop: Box) -> tuple[int, int, int]:
+    """Return the voxel where the largest lesion starts: the lesion is there in every picture."""
     assert view.largest is not None  # there is nothing to film without lesions
     plan = made.synthesis.recipe.lesions[int(view.largest["plan"])]
     x, y, z = (
         min(max(round(mm / s), c.start), c.stop - 1)
-        for mm, s, c in zip(plan.mask["cores_mm"][0], made.spacing, _crop(made, view), strict=True)
+        for mm, s, c in zip(plan.mask["cores_mm"][0], made.spacing, crop, strict=True)
     )
     return x, y, z
 

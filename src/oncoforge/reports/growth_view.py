@@ -63,7 +63,7 @@ class GrowthView:
     window
         Lowest and highest HU of the grey scale.
     focus
-        Voxel of the crop to cut through: the centre of the largest lesion.
+        Voxel of the crop to cut through, such as where the largest lesion started.
     title
         Heading of the pictures.
     """

@@ -43,6 +43,7 @@ _CLUSTER, _CLUSTER_REACH = (3, 9), 10
 each axis."""
 
 _RIM = 1.0
+"""Points by which a ragged rim reaches beyond the sphere of the same volume."""
 
 _OFF = 0.15
 """A lesion whose diameter is this part off the one asked for gets a remark."""
