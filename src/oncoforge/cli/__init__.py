@@ -15,6 +15,9 @@ from oncoforge.version import __version__
 _COMMANDS = {
     "demo": "Make tumours in the built-in phantom: try oncoforge without any data.",
     "synth": "Put synthetic tumours into a CT.",
+    "prepare": "Turn downloads into clean lists of cases.",
+    "check": "Open every case of a list once and say what is wrong with it.",
+    "analyze": "Measure the tumours in label maps, and fit priors to them.",
 }
 
 _EXAMPLES = """

@@ -10,9 +10,12 @@ from contextlib import contextmanager
 import click
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
 from oncoforge.job import MOVIE, Outcome, Step
+from oncoforge.parallel import Progress, silent
 
 
 @contextmanager
@@ -24,6 +27,19 @@ def steps() -> Iterator[Step]:
         return
     with console.status("Starting") as status:
         yield lambda words: status.update(f"{words} ...")
+
+
+@contextmanager
+def progress(words: str) -> Iterator[Progress]:
+    """Show how many pieces of long work are done, on standard error and only to people."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield silent
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bars(*columns, TimeRemainingColumn(), console=console, transient=True) as bars:
+        bar = bars.add_task(words, total=None)
+        yield lambda done, of: bars.update(bar, completed=done, total=of)
 
 
 def outcome(result: Outcome, as_json: bool) -> None:

@@ -1,0 +1,1 @@
+"""Public datasets: what they are, and how their cases become clean, checked lists."""

@@ -1,0 +1,173 @@
+"""Where a point lies in an organ, in a way that can be compared between patients.
+
+The frame is the box of the organ with its tumours, along R, A and S: 0 is its left, posterior or
+inferior border and 1 its right, anterior or superior one. Of a paired organ each side has a frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+PAIRED: Final = frozenset(
+    {"kidney", "lung", "adrenal_gland", "femur", "humerus", "shoulder", "pelvis"}
+)
+"""Organs that have a left and a right part under one label."""
+
+_CONSIDERABLE = 0.1
+"""Components below this part of an organ's volume do not tell its sides."""
+
+_APART = 0.3
+"""Two sides share at most this part of the narrower one's width."""
+
+_WIDER_THAN_HIGH = 1.6
+"""One component this much wider than deep is both sides, grown together."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The box of one organ, or of one side of a paired organ.
+
+    Parameters
+    ----------
+    side
+        ``"left"``, ``"right"``, or ``""`` for an organ that has no sides.
+    low_mm, high_mm
+        Its borders, mm from the centre of the array's first voxel along R, A and S.
+    low_vox, high_vox
+        The same box as a half-open range of voxels.
+    """
+
+    side: str
+    low_mm: tuple[float, float, float]
+    high_mm: tuple[float, float, float]
+    low_vox: tuple[int, int, int]
+    high_vox: tuple[int, int, int]
+
+    @property
+    def size_mm(self) -> NDArray[np.float64]:
+        """Lengths of its edges."""
+        return np.subtract(self.high_mm, self.low_mm)
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        """The box in the array."""
+        x, y, z = (slice(a, b) for a, b in zip(self.low_vox, self.high_vox, strict=True))
+        return x, y, z
+
+    def to_unit(self, point_mm: ArrayLike) -> NDArray[np.float64]:
+        """Turn mm (..., 3) into coordinates of the frame, 0 to 1 inside."""
+        return np.asarray((np.asarray(point_mm, float) - self.low_mm) / self.size_mm)
+
+    def to_mm(self, unit: ArrayLike) -> NDArray[np.float64]:
+        """Turn coordinates of the frame (..., 3) into mm."""
+        return np.asarray(np.asarray(unit, float) * self.size_mm + self.low_mm)
+
+
+def mirrored(unit: ArrayLike, side: str) -> NDArray[np.float64]:
+    """Return coordinates as they would be on the right side, where x runs from medial to lateral.
+
+    It is its own inverse, and leaves organs without sides as they are.
+    """
+    point = np.array(unit, float)
+    if side == "left":
+        point[..., 0] = 1.0 - point[..., 0]
+    return point
+
+
+def frames(mask: NDArray[np.bool_], spacing: ArrayLike, organ: str) -> tuple[Frame, ...]:
+    """Return the frames of an organ: one, or two of a paired organ of which both sides are there.
+
+    Parameters
+    ----------
+    mask
+        bool (X, Y, Z) in RAS+ order: the organ together with its tumours.
+    spacing
+        Voxel size along R, A and S, mm.
+    organ
+        Its name, as in `anatomy.ORGANS`.
+
+    Returns
+    -------
+    tuple of Frame
+        Left before right; none if the mask is empty.
+    """
+    bounds = _bounds(mask)
+    if bounds is None:
+        return ()
+    voxel = np.asarray(spacing, float)
+    if organ not in PAIRED:
+        return (_frame("", *bounds, voxel),)
+    low, high = bounds
+    cut = _sagittal_cut(mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], voxel)
+    if cut is None:
+        # One side only: which one, the middle of the scan tells, about where the patient lies.
+        middle = mask.shape[0] / 2
+        side = "left" if (low[0] + high[0]) / 2 < middle else "right"
+        return (_frame(side, low, high, voxel),)
+    found = []
+    for side, a, b in (("left", 0, low[0] + cut), ("right", low[0] + cut, mask.shape[0])):
+        part = _bounds(mask[a:b])
+        assert part is not None  # the cut runs between two considerable parts
+        offset = np.array([a, 0, 0])
+        found.append(_frame(side, part[0] + offset, part[1] + offset, voxel))
+    return tuple(found)
+
+
+def _bounds(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """Return the half-open range of voxels that holds a mask, or None if it is empty."""
+    low, high = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        hit = np.flatnonzero(mask.any(axis=others))
+        if hit.size == 0:
+            return None
+        low[axis], high[axis] = hit[0], hit[-1] + 1
+    return low, high
+
+
+def _frame(
+    side: str, low: NDArray[np.int64], high: NDArray[np.int64], voxel: NDArray[np.float64]
+) -> Frame:
+    first, last = (low - 0.5) * voxel, (high - 0.5) * voxel
+    return Frame(
+        side,
+        tuple(first.tolist()),
+        tuple(last.tolist()),
+        tuple(low.tolist()),
+        tuple(high.tolist()),
+    )
+
+
+def _sagittal_cut(part: NDArray[np.bool_], voxel: NDArray[np.float64]) -> int | None:
+    """Return the plane (first voxel of the right side) between two sides, None if there is one."""
+    import cc3d  # slow to import
+
+    labels = cc3d.connected_components(np.ascontiguousarray(part), connectivity=26)
+    stats = cc3d.statistics(labels)
+    counts = np.asarray(stats["voxel_counts"][1:], float)
+    boxes = [
+        box[0]
+        for box, n in zip(stats["bounding_boxes"][1:], counts, strict=True)
+        if n >= _CONSIDERABLE * counts.sum()
+    ]
+    left = min(boxes, key=lambda s: s.start + s.stop)
+    right = max(boxes, key=lambda s: s.start + s.stop)
+    if left is right:
+        width, depth, _ = np.array(part.shape) * voxel
+        # Lungs may touch and kidneys be joined: cut where the organ is thinnest, near the middle.
+        return _thinnest(part) if width > _WIDER_THAN_HIGH * depth else None
+    shared = min(left.stop, right.stop) - max(left.start, right.start)
+    if shared > _APART * min(left.stop - left.start, right.stop - right.start):
+        return None
+    return round((left.stop + right.start) / 2)
+
+
+def _thinnest(part: NDArray[np.bool_]) -> int:
+    """Return the sagittal plane of the middle third that cuts the fewest voxels."""
+    area = np.count_nonzero(part, axis=(1, 2))
+    third = len(area) // 3
+    return third + int(area[third : len(area) - third].argmin())
