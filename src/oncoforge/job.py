@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from oncoforge.synthesis.cases import (
     AIRY_HU,
     SynthesizedCase,
     find_method,
-    make_synthesizer,
     replay,
     synthesize,
+    synthesizer_for,
 )
+from oncoforge.synthesis.room import REACH_MM
 from oncoforge.synthesis.scene import Box, Vector, bounding_box
 from oncoforge.version import __version__
 
@@ -100,6 +102,11 @@ def forge(
     resample_labels: bool = False,
     device: str = "cpu",
     movie: bool = False,
+    prior: str | Path | None = None,
+    library: str | Path | None = None,
+    appearance: str = "texture",
+    exophytic: bool = False,
+    require: Mapping[str, Any] | None = None,
     force: bool = False,
     overwrite: bool = False,
     step: Step = _silent,
@@ -114,6 +121,8 @@ def forge(
     out
         Folder for `FILES`; made if it does not exist.
     organ, method, preset, size, seed, at, device
+        See `synthesize`.
+    prior, library, appearance, exophytic, require
         See `synthesize`.
     label_style
         One of `anatomy.STYLES`.
@@ -144,8 +153,9 @@ def forge(
         "force": force,
     }
     order = Order(
-        organ, method, preset, size, seed, at, label_style, dtype, device, movie, settings
-    )
+        organ, method, preset, size, seed, at, label_style, dtype, device, movie, prior, library,
+        appearance, exophytic, require or {}, settings,
+    )  # fmt: skip
     return forge_case(Origin("files", options), out, order, overwrite=overwrite, step=step)
 
 
@@ -171,12 +181,18 @@ def forge_case(
             in_place=True,
             force=bool(origin.options.get("force")),
             device=order.device,
+            prior=order.prior,
+            library=order.library,
+            appearance=order.appearance,
+            exophytic=order.exophytic,
+            require=order.require,
             **order.settings,
         )
 
     wanted = Wanted(
-        order.organ, order.seed, order.label_style, order.dtype, order.device, order.movie
-    )
+        order.organ, order.seed, order.label_style, order.dtype, order.device, order.movie,
+        exophytic=order.exophytic,
+    )  # fmt: skip
     return _run(origin, Path(out), wanted, make, overwrite, step)
 
 
@@ -186,6 +202,7 @@ def forge_again(
     *,
     image: str | Path | None = None,
     labels: str | Path | None = None,
+    library: str | Path | None = None,
     device: str = "cpu",
     overwrite: bool = False,
     force: bool = False,
@@ -199,7 +216,7 @@ def forge_again(
         The ``lesions.json``.
     out, overwrite, step
         See `forge`.
-    image, labels
+    image, labels, library
         The inputs, if they have moved since.
     device
         See `synthesize`; the files are the same on any.
@@ -236,11 +253,14 @@ def forge_again(
             f"{record} asks for a film, but lesions of method {recipe.method} do not grow; set its "
             "movie to false."
         )
-    make_synthesizer(recipe.method, data["organ"], device=device)
+    synthesizer_for(recipe, data["organ"], device, library)
 
     def make(case: Case) -> SynthesizedCase:
         unchecked = force or bool(options.get("force"))
-        return replay(case, data["organ"], recipe, in_place=True, force=unchecked, device=device)
+        return replay(
+            case, data["organ"], recipe, in_place=True, force=unchecked, device=device,
+            library=library,
+        )  # fmt: skip
 
     wanted = Wanted(
         data["organ"],
@@ -249,6 +269,7 @@ def forge_again(
         data.get("dtype", "int16"),
         device,
         movie,
+        exophytic=recipe.exophytic,
         known=data["input"],
         only_known=not force,
     )
@@ -261,7 +282,7 @@ class Wanted:
 
     Parameters
     ----------
-    organ, seed, label_style, dtype, device, movie
+    organ, seed, label_style, dtype, device, movie, exophytic
         See `forge`.
     known
         Input block of the record that is rebuilt: it stays as it is if the input is the same, so
@@ -276,6 +297,7 @@ class Wanted:
     dtype: str
     device: str = "cpu"
     movie: bool = False
+    exophytic: bool = False
     known: Mapping[str, Any] | None = None
     only_known: bool = False
 
@@ -307,8 +329,7 @@ def _run(
                 "record was made from; give the same files, or --force to apply its recipe to "
                 "these."
             )
-        box = bounding_box(case.organ(wanted.organ))
-        assert box is not None  # an absent organ is an error of its own
+        box = _reach(case, wanted)
         before = case.image[box].copy()
         step("Making tumours")
         made = make(case)
@@ -346,6 +367,19 @@ def _run(
         (folder / "report.html").write_text(html, encoding="utf-8")
         (folder / "report.png").write_bytes(png)
     return Outcome(out, record)
+
+
+def _reach(case: Case, wanted: Wanted) -> Box:
+    """Return the part of a scan that a run may change."""
+    box = bounding_box(case.organ(wanted.organ))
+    assert box is not None  # an absent organ is an error of its own
+    if not wanted.exophytic:
+        return box
+    x, y, z = (
+        slice(max(s.start - ceil(REACH_MM / h) - 1, 0), min(s.stop + ceil(REACH_MM / h) + 1, n))
+        for s, h, n in zip(box, case.spacing, case.shape, strict=True)
+    )
+    return x, y, z
 
 
 def _styled(made: SynthesizedCase, style: str) -> NDArray[np.uint8] | NDArray[np.uint16]:

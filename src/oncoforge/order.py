@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from oncoforge.errors import InputError, UnknownNameError
 from oncoforge.formats import read_case
 from oncoforge.phantom import make_phantom
 from oncoforge.synthesis.cases import find_method, make_synthesizer
+from oncoforge.synthesis.quality import checks_from
 from oncoforge.synthesis.scene import Vector
 
 DTYPES = ("int16", "float32", "same")
@@ -62,6 +64,10 @@ class Order:
         One of `DTYPES`.
     movie
         Film the growth, for methods whose lesions grow.
+    prior, library
+        Files from which lesions are drawn (see `synthesize`); their contents are checked too.
+    appearance, exophytic, require
+        See `synthesize`.
     settings
         Further settings of the method.
 
@@ -81,12 +87,26 @@ class Order:
     dtype: str = "int16"
     device: str = "cpu"
     movie: bool = False
+    prior: str | Path | None = None
+    library: str | Path | None = None
+    appearance: str = "texture"
+    exophytic: bool = False
+    require: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         make_synthesizer(
-            self.method, self.organ, self.size, self.preset, self.device, **self.settings
+            self.method,
+            self.organ,
+            self.size,
+            self.preset,
+            self.device,
+            prior=self.prior,
+            library=self.library,
+            appearance=self.appearance,
+            **self.settings,
         )
+        checks_from(self.require)
         anatomy.restyle(np.zeros(1, np.uint8), self.label_style, self.organ, np.zeros(1, np.uint8))
         if self.dtype not in DTYPES:
             raise UnknownNameError("dtype", self.dtype, DTYPES)
@@ -94,4 +114,9 @@ class Order:
             raise InputError(
                 f"Lesions of method {self.method} do not grow, so there is nothing to film; use "
                 "method cellular, or leave the movie out."
+            )
+        if self.movie and (self.exophytic or self.library is not None or self.require):
+            raise InputError(
+                "Growth is filmed inside the organ only, and of all lesions: leave the movie out, "
+                "or exophytic, library and require."
             )

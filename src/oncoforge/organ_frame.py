@@ -78,7 +78,9 @@ def mirrored(unit: ArrayLike, side: str) -> NDArray[np.float64]:
     return point
 
 
-def frames(mask: NDArray[np.bool_], spacing: ArrayLike, organ: str) -> tuple[Frame, ...]:
+def frames(
+    mask: NDArray[np.bool_], spacing: ArrayLike, organ: str, middle_mm: float | None = None
+) -> tuple[Frame, ...]:
     """Return the frames of an organ: one, or two of a paired organ of which both sides are there.
 
     Parameters
@@ -89,6 +91,9 @@ def frames(mask: NDArray[np.bool_], spacing: ArrayLike, organ: str) -> tuple[Fra
         Voxel size along R, A and S, mm.
     organ
         Its name, as in `anatomy.ORGANS`.
+    middle_mm
+        Where the patient's middle is along x, mm from the first voxel: it tells the side where only
+        one is there. By default the middle of the array.
 
     Returns
     -------
@@ -104,9 +109,9 @@ def frames(mask: NDArray[np.bool_], spacing: ArrayLike, organ: str) -> tuple[Fra
     low, high = bounds
     cut = _sagittal_cut(mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], voxel)
     if cut is None:
-        # One side only: which one, the middle of the scan tells, about where the patient lies.
-        middle = mask.shape[0] / 2
-        side = "left" if (low[0] + high[0]) / 2 < middle else "right"
+        # One side only: the middle of the scan, about where the patient's is, tells which.
+        middle = (mask.shape[0] - 1) / 2 if middle_mm is None else middle_mm / voxel[0]
+        side = "left" if (low[0] + high[0] - 1) / 2 < middle else "right"
         return (_frame(side, low, high, voxel),)
     found = []
     for side, a, b in (("left", 0, low[0] + cut), ("right", low[0] + cut, mask.shape[0])):

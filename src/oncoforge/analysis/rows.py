@@ -36,10 +36,12 @@ class LesionRow:
         In the patient (world of the file).
     location_x, location_y, location_z
         Centroid in the frame of its organ (`organ_frame`): 0 to 1 from left, posterior, inferior.
+        None, as the next three, where the map holds the tumour but not its organ.
     organ_distance_mm
-        From its centroid to the nearest surface of the organ with its tumours.
+        From its centroid to the nearest surface of the organ with its tumours; 0 outside.
     exophytic_fraction, protrusion_mm
-        Part of it beyond the convex hull of the organ's own tissue, and how far it reaches out.
+        Part of it beyond the convex hull of the organ's own tissue (of that side), and how far it
+        reaches out; None too where that tissue is too little to have a hull.
     mean_hu, std_hu, contrast_hu
         Inside, and less the mean of the organ around it; None without an image.
     touches_border
@@ -67,12 +69,12 @@ class LesionRow:
     centroid_x_mm: float
     centroid_y_mm: float
     centroid_z_mm: float
-    location_x: float
-    location_y: float
-    location_z: float
-    organ_distance_mm: float
-    exophytic_fraction: float
-    protrusion_mm: float
+    location_x: float | None
+    location_y: float | None
+    location_z: float | None
+    organ_distance_mm: float | None
+    exophytic_fraction: float | None
+    protrusion_mm: float | None
     mean_hu: float | None = None
     std_hu: float | None = None
     contrast_hu: float | None = None

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from math import isfinite
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -14,6 +15,7 @@ import click
 from oncoforge.errors import UnknownNameError
 from oncoforge.job import forge, forge_case
 from oncoforge.synthesis.cases import find_method, synthesize
+from oncoforge.synthesis.quality import read_checks
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,6 +77,16 @@ class Setting(click.ParamType):  # type: ignore[type-arg]
         return name.strip().replace("-", "_"), parsed
 
 
+class Requirement(click.ParamType):  # type: ignore[type-arg]
+    """Checks that lesions must pass: ``cnr=1,inside=0.5``."""
+
+    name = "check=value"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> dict[str, Any]:
+        """Return the checks' parameters by name."""
+        return value if isinstance(value, dict) else read_checks(str(value))
+
+
 def lesion_options(command: F, preset: str | None = None) -> F:
     """Add the options that say which lesions are wanted."""
     options = [
@@ -107,6 +119,34 @@ def lesion_options(command: F, preset: str | None = None) -> F:
             multiple=True,
             help="Centre of a lesion, or where it starts to grow: RAS mm, such as 31,-20,85; "
             "repeat for more.",
+        ),
+        click.option(
+            "--prior",
+            type=click.Path(path_type=Path),
+            help="Draw number, size, form, place and contrast from a prior.json of 'oncoforge "
+            "analyze --fit'.",
+        ),
+        click.option(
+            "--library",
+            type=click.Path(path_type=Path),
+            help="Paste the shapes of real tumours: a folder of 'oncoforge prepare crops'.",
+        ),
+        click.option(
+            "--appearance",
+            default="texture",
+            show_default=True,
+            help="Of a library's tumours: texture (painted by the method) or copy (as they were).",
+        ),
+        click.option(
+            "--exophytic",
+            is_flag=True,
+            help="Let lesions bulge out of the organ into fat, never into anything else.",
+        ),
+        click.option(
+            "--require",
+            type=Requirement(),
+            help="Keep lesions only that pass: cnr=1 (visible), inside=0.5 (in the organ), "
+            "diameter=5 or diameter=5-30 (mm); several with commas.",
         ),
         click.option(
             "--set",

@@ -21,6 +21,10 @@ Examples:
   oncoforge synth ct.nii.gz labels.nii.gz --preset realistic --set rim=1 --out result
   oncoforge synth ct.nii.gz labels.nii.gz --method cellular --organ kidney \\
       --diameter 25mm --count 2 --movie --out grown
+  oncoforge synth ct.nii.gz labels.nii.gz --organ kidney --prior prior.json \\
+      --exophytic --out like-real
+  oncoforge synth ct.nii.gz labels.nii.gz --organ kidney --library tumours \\
+      --require cnr=1,diameter=5 --out pasted
   oncoforge synth --replay result/lesions.json --out again
 """
 
@@ -74,6 +78,7 @@ def command(
                 out,
                 image=image,
                 labels=labels,
+                library=rest["library"],
                 device=device,
                 overwrite=overwrite,
                 force=force,
@@ -101,7 +106,17 @@ def command(
 def _check_replay() -> None:
     """Refuse options that a replay would not look at: the record says it all."""
     context = click.get_current_context()
-    heeded = {"image", "labels", "out", "replay", "device", "overwrite", "force", "as_json"}
+    heeded = {
+        "image",
+        "labels",
+        "library",
+        "out",
+        "replay",
+        "device",
+        "overwrite",
+        "force",
+        "as_json",
+    }
     for parameter in context.command.params:
         name = parameter.name or ""
         given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE

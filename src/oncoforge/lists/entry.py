@@ -6,15 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from oncoforge.errors import InputError
 
 SPLITS: Final = ("training", "validation", "test")
 """The parts of a list, by the names that MSD gives them."""
-
-_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,8 @@ class Entry:
     fold
         Fold in which it is validated, where the list says so.
     more
-        Whatever else the list said of it, by the list's own keys; written back as it was.
+        Whatever else the list said of it, by the list's own keys; written back as it was. The
+        paths of further images of a case are ``channels``.
     """
 
     case: str
@@ -42,13 +40,24 @@ class Entry:
     label: Path | None = None
     patient: str = ""
     fold: int | None = None
-    more: Mapping[str, Any] = _NOTHING
+    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not self.case:
             raise InputError("A case of a list needs an id.")
         if not self.patient:
             object.__setattr__(self, "patient", self.case)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Image, label map and further images, as many as the list names."""
+        return tuple(path for path in (self.image, self.label, *self.channels) if path is not None)
+
+    @property
+    def channels(self) -> tuple[Path, ...]:
+        """The further images of a case with several, such as PET beside CT; `image` is the CT."""
+        given = self.more.get("channels")
+        return tuple(Path(path) for path in given) if isinstance(given, list) else ()
 
 
 @dataclass(frozen=True)
@@ -78,8 +87,8 @@ class CaseList:
     validation: tuple[Entry, ...] = ()
     test: tuple[Entry, ...] = ()
     name: str = ""
-    labels: Mapping[int, str] = _NOTHING
-    header: Mapping[str, Any] = field(default=_NOTHING, repr=False)
+    labels: Mapping[int, str] = field(default_factory=dict, hash=False)
+    header: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
     path: Path | None = None
 
     def __post_init__(self) -> None:

@@ -69,6 +69,12 @@ class Recipe:
         Why lesions that were asked for have no plan: one sentence each.
     version
         Version of oncoforge that drew it.
+    masks
+        Where shapes come from if they are not the method's own: ``"prior"`` or ``"library"``.
+    appearance
+        What paints them if it is not the method's own: ``"copy"``.
+    exophytic
+        Whether lesions may bulge out of the organ.
     """
 
     method: str
@@ -76,6 +82,9 @@ class Recipe:
     lesions: tuple[LesionPlan, ...]
     skipped: tuple[str, ...] = ()
     version: str = __version__
+    masks: str = ""
+    appearance: str = ""
+    exophytic: bool = False
 
     def to_dict(self) -> Plain:
         """Return the recipe as plain data for JSON."""
@@ -102,6 +111,10 @@ class Recipe:
             rest["skipped"] = tuple(rest.get("skipped", ()))
             if not isinstance(rest["parameters"], Mapping) or not isinstance(rest["method"], str):
                 raise TypeError("method is a word and parameters a mapping")
+            if not all(isinstance(rest.get(key, ""), str) for key in ("masks", "appearance")):
+                raise TypeError("masks and appearance are words")
+            if not isinstance(rest.get("exophytic", False), bool):
+                raise TypeError("exophytic is true or false")
             return cls(lesions=lesions, **rest)
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(
@@ -265,7 +278,8 @@ class LesionMask:
     box
         Slices into the scene's arrays.
     inside
-        bool, shape of the box: the lesion's voxels, within the organ and clear of other lesions.
+        bool, shape of the box: the lesion's voxels, within the scene's room and clear of other
+        lesions.
     density, growth
         Of models that know them, else None.
     remark

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from os import PathLike
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,10 @@ from oncoforge.synthesis.cellular import METHOD as CELLULAR
 from oncoforge.synthesis.cellular import Cellular
 from oncoforge.synthesis.handcrafted import METHOD as HANDCRAFTED
 from oncoforge.synthesis.handcrafted import Handcrafted
+from oncoforge.synthesis.masks.prior.prior import OrganPrior, Prior
+from oncoforge.synthesis.quality import checks_from, keep
+from oncoforge.synthesis.reshape import renderer, with_library, with_prior
+from oncoforge.synthesis.room import room_around
 from oncoforge.synthesis.scene import Vector, make_scene
 from oncoforge.synthesis.synthesizer import Synthesizer
 
@@ -25,6 +31,9 @@ METHODS: Mapping[str, type[Synthesizer]] = MappingProxyType(
     {HANDCRAFTED: Handcrafted, CELLULAR: Cellular}
 )
 """Synthesizers by the name that recipes and the command line use."""
+
+PriorLike: TypeAlias = Prior | OrganPrior | str | PathLike[str]
+"""A prior, that of one organ, or the file of one."""
 
 AIRY_HU = -300.0
 """Below this there is air."""
@@ -85,6 +94,11 @@ def synthesize(
     in_place: bool = False,
     force: bool = False,
     device: str = "cpu",
+    prior: PriorLike | None = None,
+    library: str | PathLike[str] | None = None,
+    appearance: str = "texture",
+    exophytic: bool = False,
+    require: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> SynthesizedCase:
     """Put synthetic tumours into an organ of a case.
@@ -113,6 +127,18 @@ def synthesize(
         Skip the check that the organ's values are HU.
     device
         ``"cpu"``, or a device of PyTorch for methods that can use one.
+    prior
+        Draw number, size, form, place and contrast of the lesions from distributions that were
+        fitted to real ones (see `fit_prior`).
+    library
+        Paste the shapes of real tumours: a folder that ``oncoforge prepare crops`` made.
+    appearance
+        Of tumours of a library: ``"texture"`` paints them by the method, ``"copy"`` as they were.
+    exophytic
+        Let lesions bulge out of the organ into the fat around it, never into anything else.
+    require
+        Checks that lesions must pass, such as ``{"cnr": 1, "inside": 0.5, "diameter": 5}``; those
+        that fail are taken out (see `quality.CHECKS`).
     **settings
         Further settings of the method, such as ``count=3`` or ``diameter_mm=12``.
 
@@ -133,10 +159,22 @@ def synthesize(
         at = (at,)  # type: ignore[assignment]
     if at:
         settings["at_mm"] = tuple(_at(case, mask, record.name, point) for point in at)
-    synth = make_synthesizer(method, organ, size, preset, device, **settings)
+    checks = checks_from(require or {})
+    synth = make_synthesizer(
+        method, organ, size, preset, device, prior=prior, library=library, appearance=appearance,
+        **settings,
+    )  # fmt: skip
     rng = np.random.default_rng(seed)
-    out = case.image if in_place else None
-    result = synth(case.image, mask, case.spacing, rng, out=out, force=force)
+    # To take lesions out again, the scan as it was is needed.
+    out = case.image if in_place and not checks else None
+    room = _room(case, mask) if exophytic else None
+    result = synth(case.image, mask, case.spacing, rng, out=out, room=room, force=force)
+    if checks:
+        kept = keep(synth, case.image, mask, case.spacing, result, checks, room=room, force=force)
+        result = kept.synthesis
+        if in_place:
+            np.copyto(case.image, result.image)
+            result = replace(result, image=case.image)
     return _labelled(case, record, result, in_place)
 
 
@@ -146,6 +184,10 @@ def make_synthesizer(
     size: str | None = None,
     preset: str | None = None,
     device: str = "cpu",
+    *,
+    prior: PriorLike | None = None,
+    library: str | PathLike[str] | None = None,
+    appearance: str = "texture",
     **settings: Any,
 ) -> Synthesizer:
     """Return a synthesizer for an organ; parameters as for `synthesize`."""
@@ -159,8 +201,30 @@ def make_synthesizer(
             )
         settings["device"] = device
     name = anatomy.organ(organ).name
-    made: Synthesizer = kind(preset=preset or kind.preset_for(name), **settings)
+    preset = preset or kind.preset_for(name)
+    if library is not None and prior is not None:
+        raise InputError("Lesions come from a prior or from a library: give one of the two.")
+    if library is not None:
+        folder = os.path.abspath(library)
+        return with_library(kind, folder, name, preset, appearance, settings)
+    if appearance != "texture":
+        raise InputError(f"Appearance {appearance} is for tumours of a library; give one.")
+    if prior is not None:
+        return with_prior(kind, _prior_of(prior, name), preset, settings)
+    made: Synthesizer = kind(preset=preset, **settings)
     return made
+
+
+def _prior_of(prior: PriorLike, organ: str) -> OrganPrior:
+    """Return the prior of an organ, from a file if need be."""
+    if isinstance(prior, OrganPrior):
+        return Prior({prior.organ: prior}).of(organ)
+    return (prior if isinstance(prior, Prior) else Prior.load(prior)).of(organ)
+
+
+def _room(case: Case, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return an organ with the fat around it."""
+    return room_around(case.image, case.labels, mask, case.spacing)
 
 
 def find_method(name: str) -> type[Synthesizer]:
@@ -178,6 +242,7 @@ def replay(
     in_place: bool = False,
     force: bool = False,
     device: str = "cpu",
+    library: str | PathLike[str] | None = None,
 ) -> SynthesizedCase:
     """Make what a recipe describes, with the method that drew it.
 
@@ -187,6 +252,8 @@ def replay(
         As for `synthesize`; the same case gives the same bytes, on any device.
     recipe
         A recipe, or its plain data.
+    library
+        Where the library of its tumours is now, if it moved.
 
     Raises
     ------
@@ -200,9 +267,25 @@ def replay(
     record = anatomy.organ(organ)
     mask = _parenchyma(case, record)
     out = case.image if in_place else None
-    synth = make_synthesizer(recipe.method, organ, device=device)
-    result = synth.apply(case.image, mask, case.spacing, recipe, out=out, force=force)
+    synth = synthesizer_for(recipe, organ, device, library)
+    room = _room(case, mask) if recipe.exophytic else None
+    result = synth.apply(case.image, mask, case.spacing, recipe, out=out, room=room, force=force)
     return _labelled(case, record, result, in_place)
+
+
+def synthesizer_for(
+    recipe: Recipe,
+    organ: str,
+    device: str = "cpu",
+    library: str | PathLike[str] | None = None,
+) -> Synthesizer:
+    """Return the synthesizer that makes the lesions of a recipe; parameters as for `replay`."""
+    if recipe.masks or recipe.appearance:
+        kind = find_method(recipe.method)
+        preset = kind.preset_for(anatomy.organ(organ).name)
+        where = "" if library is None else os.path.abspath(library)
+        return renderer(kind, preset, recipe.masks, recipe.appearance, where)
+    return make_synthesizer(recipe.method, organ, device=device)
 
 
 def _growth(lesion: Lesion) -> Plain:

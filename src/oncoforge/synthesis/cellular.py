@@ -106,6 +106,7 @@ class Cellular(Synthesizer):
     """
 
     settings = Settings
+    models = _MODELS
     grows = True
     uses_device = True
 

@@ -83,6 +83,7 @@ class Handcrafted(Synthesizer):
     """
 
     settings = Settings
+    models = _MODELS
 
     def __init__(self, size: str = MIX, *, preset: str = "published", **changes: Any) -> None:
         settings = choose(PRESETS, preset, {"size": size, **changes})

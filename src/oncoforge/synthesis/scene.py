@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,6 +42,11 @@ class Scene:
         Slices of this box in the scan.
     share
         Part of the organ that is in view, 0 to 1: a patch holds fewer lesions than a whole organ.
+    room
+        bool view (x, y, z): where lesions may lie. The organ by default; more than that if they
+        may bulge out.
+    middle_mm
+        Middle of the scan along its first axis, mm from its first voxel; None if it is not known.
     instances
         uint16 (x, y, z): ids of the lesions placed so far.
     """
@@ -50,10 +56,19 @@ class Scene:
     spacing: Vector
     box: Box
     share: float = 1.0
+    # Never None once built, which spares every reader a check.
+    room: NDArray[np.bool_] = None  # type: ignore[assignment]
+    middle_mm: float | None = None
     instances: NDArray[np.uint16] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "room", self.organ if self.room is None else self.room)
         object.__setattr__(self, "instances", np.zeros(self.organ.shape, np.uint16))
+
+    @property
+    def bulges(self) -> bool:
+        """Whether lesions may bulge out of the organ."""
+        return self.room is not self.organ
 
     @property
     def is_empty(self) -> bool:
@@ -128,8 +143,9 @@ def make_scene(
     organ: NDArray[np.bool_],
     spacing: Vector,
     share: float = 1.0,
+    room: NDArray[np.bool_] | None = None,
 ) -> Scene:
-    """Look at a scan through the box of one organ.
+    """Look at a scan through the box of one organ, or of the room around it.
 
     Parameters
     ----------
@@ -139,11 +155,13 @@ def make_scene(
         bool (X, Y, Z) on the same grid.
     spacing
         Voxel size, mm.
-    share
-        Part of the organ that is in view (see `Scene`).
+    share, room
+        See `Scene`; `room` is bool (X, Y, Z) and holds the organ.
     """
-    box = bounding_box(organ) or (slice(0, 0),) * 3
-    return Scene(image[box], organ[box], spacing, box, share)
+    box = bounding_box(organ if room is None else room) or (slice(0, 0),) * 3
+    inner: Any = None if room is None else room[box]
+    middle = (image.shape[0] - 1) / 2 * spacing[0]
+    return Scene(image[box], organ[box], spacing, box, share, inner, middle)
 
 
 def check_hu(scene: Scene) -> None:

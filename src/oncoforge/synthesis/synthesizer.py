@@ -22,6 +22,7 @@ from oncoforge.synthesis.base import (
     Synthesis,
     sphere_diameter,
 )
+from oncoforge.synthesis.bulge import bulge_out
 from oncoforge.synthesis.mass_effect import push
 from oncoforge.synthesis.measure import lesion_sums
 from oncoforge.synthesis.scene import Box, Scene, Vector, bounding_box, check_hu, make_scene
@@ -63,6 +64,8 @@ class Synthesizer:
         no push.
     parameters
         Settings as plain data, for the record in recipes.
+    shapes, look
+        Names of a mask model and an appearance model that are not the method's own (see `Recipe`).
     """
 
     method: str
@@ -70,6 +73,8 @@ class Synthesizer:
     appearance: AppearanceModel
     mass_effect: tuple[float, float] | None = None
     parameters: Plain = field(default_factory=dict)
+    shapes: str = ""
+    look: str = ""
 
     settings: ClassVar[Any] = None
     """Dataclass of everything that can be set, of methods that have names."""
@@ -79,6 +84,9 @@ class Synthesizer:
 
     uses_device: ClassVar[bool] = False
     """Whether it can work on another device than the CPU."""
+
+    models: ClassVar[tuple[type, ...]] = ()
+    """Mask model and appearance model of methods that have names."""
 
     @classmethod
     def preset_for(cls, organ: str) -> str:
@@ -94,6 +102,7 @@ class Synthesizer:
         *,
         out: NDArray[np.float32] | None = None,
         share: float = 1.0,
+        room: NDArray[np.bool_] | None = None,
         force: bool = False,
     ) -> Synthesis:
         """Draw a recipe and apply it.
@@ -113,6 +122,9 @@ class Synthesizer:
             copy.
         share
             Part of the organ that is in view, 0 to 1 (see `Scene`).
+        room
+            bool (X, Y, Z): where lesions may lie if they may bulge out of the organ, as from
+            `room_around`; None keeps them inside.
         force
             Skip the check that the organ's values are HU.
 
@@ -122,7 +134,7 @@ class Synthesizer:
             If the arrays do not fit together or their values are not HU.
         """
         _check_rng(rng)
-        image, scene = _enter(image, organ, spacing, out, share)
+        image, scene = _enter(image, organ, spacing, out, share, room)
         if not force:
             check_hu(scene)
         return self._apply(image, scene, self._draw(scene, rng))
@@ -135,15 +147,19 @@ class Synthesizer:
         rng: np.random.Generator,
         *,
         share: float = 1.0,
+        room: NDArray[np.bool_] | None = None,
         force: bool = False,
     ) -> Recipe:
         """Draw a recipe; nothing is changed. Parameters as for a call."""
         _check_rng(rng)
         image, organ, voxel = _check(image, organ, spacing)
-        box = bounding_box(organ) or (slice(0, 0),) * 3
+        around = _with_room(organ, room)
+        box = bounding_box(organ if around is None else around) or (slice(0, 0),) * 3
         # The organ's box alone, as float32 like in a call: a large scan is not copied.
         part = image[box].astype(np.float32, copy=False)
-        scene = Scene(part, organ[box], voxel, box, share)
+        inner = None if around is None else around[box]
+        middle = (image.shape[0] - 1) / 2 * voxel[0]
+        scene = Scene(part, organ[box], voxel, box, share, inner, middle)  # type: ignore[arg-type]
         if not force:
             check_hu(scene)
         return self._draw(scene, rng)
@@ -156,6 +172,7 @@ class Synthesizer:
         recipe: Recipe | Mapping[str, Any],
         *,
         out: NDArray[np.float32] | None = None,
+        room: NDArray[np.bool_] | None = None,
         force: bool = False,
     ) -> Synthesis:
         """Make what a recipe describes; the same recipe gives the same bytes.
@@ -174,7 +191,16 @@ class Synthesizer:
                 f"This recipe was drawn by {recipe.method!r} and cannot be applied by "
                 f"{self.method!r}; use oncoforge.replay, which chooses by the recipe."
             )
-        image, scene = _enter(image, organ, spacing, out, 1.0)
+        if (recipe.masks, recipe.appearance) != (self.shapes, self.look):
+            raise InputError(
+                "This recipe has shapes or looks from elsewhere than this synthesizer's; use "
+                "oncoforge.replay, which chooses by the recipe."
+            )
+        if recipe.exophytic and room is None:
+            raise InputError(
+                "Lesions of this recipe bulge out of their organ; give the room that they had."
+            )
+        image, scene = _enter(image, organ, spacing, out, 1.0, room if recipe.exophytic else None)
         if not force:
             check_hu(scene)
         return self._apply(image, scene, recipe)
@@ -191,7 +217,15 @@ class Synthesizer:
             replace(plan, appearance=look, push=float(push_rng.uniform(low, high)))
             for plan, look in zip(plans, looks, strict=True)
         )
-        return Recipe(self.method, self.parameters, lesions, tuple(skipped))
+        return Recipe(
+            self.method,
+            self.parameters,
+            lesions,
+            tuple(skipped),
+            masks=self.shapes,
+            appearance=self.look,
+            exophytic=scene.bulges,
+        )
 
     def _apply(self, image: NDArray[np.float32], scene: Scene, recipe: Recipe) -> Synthesis:
         skipped, remarks = list(recipe.skipped), []
@@ -208,6 +242,8 @@ class Synthesizer:
             if plan.push:
                 push(scene, mask, plan.push)
                 moved = True
+            if scene.bulges:
+                bulge_out(scene, mask)
             self.appearance.paint(scene, mask, plan.appearance)
             ident = len(placed) + 1
             placed[ident], boxes[ident] = _Placed(number, plan.kind, mask.growth), mask.box
@@ -271,6 +307,7 @@ def _enter(
     spacing: ArrayLike,
     out: NDArray[np.float32] | None,
     share: float,
+    room: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.float32], Scene]:
     """Return the array to write into, holding the image, and the scene on it."""
     image, organ, voxel = _check(image, organ, spacing)
@@ -286,7 +323,20 @@ def _enter(
         raise InputError("out cannot be written to; give a writeable array, or a copy.")
     elif out is not image:
         np.copyto(out, image, casting="unsafe")
-    return out, make_scene(out, organ, voxel, share)
+    return out, make_scene(out, organ, voxel, share, _with_room(organ, room))
+
+
+def _with_room(
+    organ: NDArray[np.bool_], room: NDArray[np.bool_] | None
+) -> NDArray[np.bool_] | None:
+    """Return the room with the organ in it, or None if there is none beyond the organ."""
+    if room is None:
+        return None
+    if room.shape != organ.shape or room.dtype != np.bool_:
+        raise InputError(
+            f"room is {room.dtype} {room.shape}; make it bool of the organ's shape {organ.shape}."
+        )
+    return room if bool(room[organ].all()) else room | organ
 
 
 def _renumber(

@@ -177,16 +177,16 @@ class Shaded(Tones):
         shade = build(Shade, parameters, "shading parameter")
         density = mask.density or Density(*soft_mask(scene, mask, _EDGE_MM))
         box, filled = density.box, density.filled
-        image, organ = scene.image[box], scene.organ[box]
+        image, room = scene.image[box], scene.room[box]
         if shade.fill_hu is not None:
             new = image + filling(scene, box, shade, filled, shade.fill_hu)
-            special = np.zeros(organ.shape, np.bool_)
+            special = np.zeros(room.shape, np.bool_)
         else:
             new, special = _fade(scene, density, shade)
             new += shade.times(scene, box, filled, shade.contrast_hu)
         if density.necrosis is not None:
             new += shade.times(scene, box, density.necrosis, shade.necrosis_hu)
-        lesion = organ & (filled > 0)
+        lesion = room & (filled > 0)
         special &= lesion & (filled >= 0.5)
         if shade.blur_mm > 0.0 and special.any():
             smooth = smooth_inside(new, lesion, scene.spacing, shade.blur_mm)
@@ -196,7 +196,7 @@ class Shaded(Tones):
             # The rim of a growth is ragged and thin: a capsule follows its mask, softened.
             box, soft = soft_mask(scene, mask, _CAPSULE_MM)
             image = scene.image[box]
-            np.add(image, capsule(soft, shade.rim_hu), out=image, where=scene.organ[box])
+            np.add(image, capsule(soft, shade.rim_hu), out=image, where=scene.room[box])
 
 
 def _check(blur_mm: float, fat_gains: Sequence[float]) -> None:
@@ -212,10 +212,10 @@ def _fade(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the scan with vessels, bright tissue and fat taken over, and where these are."""
     box, filled = density.box, density.filled
-    image, organ = scene.image[box], scene.organ[box]
+    image, room = scene.image[box], scene.room[box]
     seen = image
     if shade.smooth_mm > 0.0:
-        seen = smooth_inside(image, organ, scene.spacing, shade.smooth_mm)
+        seen = smooth_inside(image, room, scene.spacing, shade.smooth_mm)
     vessel = seen >= shade.levels_hu[2]
     bright = (seen >= shade.levels_hu[1]) & ~vessel
     new = image.astype(np.float32, copy=True)
@@ -229,8 +229,8 @@ def _fade(
         np.add(new, change, out=new, where=where)
     special = vessel | bright
     if shade.fat_hu is not None:
-        fat = (image <= shade.fat_hu) & (filled > 0) & organ
-        inside = image[(filled > 0) & organ]
+        fat = (image <= shade.fat_hu) & (filled > 0) & room
+        inside = image[(filled > 0) & room]
         mean = max(float(inside.mean(dtype=np.float64)), 0.0) if inside.size else 0.0
         new += shade.times(scene, box, np.where(fat, filled, np.float32(0)), shade.fat_gain * mean)
         special |= fat

@@ -89,7 +89,7 @@ def filling(
     """
     change = mottle.times(scene, box, soft, _FILL_MOTTLE_HU, shift=-0.5)
     image = scene.image[box]
-    around = smooth_inside(image, scene.organ[box], scene.spacing, _FILL_SMOOTH_MM)
+    around = smooth_inside(image, scene.room[box], scene.spacing, _FILL_SMOOTH_MM)
     # The scan's noise stays, but no vessel, wall or gas shows through.
     grain = np.clip(image - around, -_GRAIN_HU, _GRAIN_HU)
     change += soft * (fill_hu + grain - image)

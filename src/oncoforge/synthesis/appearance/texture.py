@@ -136,4 +136,4 @@ class Textured(Tones):
         if extras:
             change += sum(extras)
         image = scene.image[box]
-        np.add(image, change, out=image, where=scene.organ[box])
+        np.add(image, change, out=image, where=scene.room[box])

@@ -282,7 +282,7 @@ class Ellipsoids:
         box = scene.clip(np.floor(centre - reach), np.ceil(centre + reach) + 1)
         part = 0.0
         if box is not None:
-            free = scene.organ[box] & (scene.instances[box] == 0)
+            free = scene.room[box] & (scene.instances[box] == 0)
             start = np.array([s.start for s in box])
             inside, found = shape.voxels(scene.spacing, centre - start, free)
             volume = 4 / 3 * math.pi * math.prod(shape.radii_mm)

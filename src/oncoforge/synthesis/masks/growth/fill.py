@@ -53,7 +53,7 @@ def fill(scene: Scene, grown: Grown) -> LesionMask | None:
     inside = _largest(
         lattice.to_grid(occupied, start, box),
         filled,
-        scene.organ[box] & (scene.instances[box] == 0),
+        scene.room[box] & (scene.instances[box] == 0),
         max(lattice.voxels(taken), 1),
     )
     tight = bounding_box(inside)

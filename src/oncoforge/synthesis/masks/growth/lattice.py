@@ -62,8 +62,8 @@ class Lattice:
         return low, np.maximum(np.ceil((stop - 0.5) * ratio).astype(np.int64), low + 1)
 
     def organ(self, low: ArrayLike, high: ArrayLike) -> NDArray[np.bool_]:
-        """Tell which points of a half-open range lie in the organ."""
-        return self._nearest_of(self.scene.organ, low, high)
+        """Tell which points of a half-open range lie where lesions may."""
+        return self._nearest_of(self.scene.room, low, high)
 
     def free(self, low: ArrayLike, high: ArrayLike) -> NDArray[np.bool_]:
         """Tell which points of a half-open range hold none of the lesions placed so far."""
@@ -90,7 +90,7 @@ class Lattice:
         last = np.ceil((high - 1) * ratio).astype(int) - [s.start for s in self.scene.box]
         box = self.scene.clip(first - reach, last + reach + 1)
         assert box is not None  # the range lies in the organ's box
-        smooth = smooth_inside(image[box], self.scene.organ[box], self.scene.spacing, smooth_mm)
+        smooth = smooth_inside(image[box], self.scene.room[box], self.scene.spacing, smooth_mm)
         return self._linear_of(smooth, low, high, np.array([s.start for s in box]))
 
     def to_grid(self, field: NDArray[np.float32], low: ArrayLike, box: Box) -> NDArray[np.float32]:

@@ -1,0 +1,1 @@
+"""Shapes of real tumours, pasted into other patients."""

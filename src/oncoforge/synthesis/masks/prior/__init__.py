@@ -1,0 +1,1 @@
+"""Lesions drawn from distributions that were fitted to real ones."""

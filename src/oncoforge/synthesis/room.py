@@ -1,0 +1,118 @@
+"""Where a tumour may bulge out of its organ: into the fat around it, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import scipy
+from numpy.typing import ArrayLike, NDArray
+
+from oncoforge.anatomy import LABELS
+from oncoforge.errors import InputError
+from oncoforge.synthesis.scene import bounding_box
+
+REACH_MM: Final = 60.0
+"""Tumours reach out of their organ no farther than this. The largest of 24 KiTS19 tumours reaches
+74 mm beyond its kidney's hull, the next 59 mm."""
+
+FAT_HU: Final = (-200.0, -20.0)
+"""Smoothed HU of fat, with streaks of other tissue in it."""
+
+_BORDER_HU = (-200.0, 100.0)
+"""HU of the voxels between an organ and the fat around it, which hold some of both."""
+
+_GAS_HU = -350.0
+_GAS_MARGIN_MM = 3.0
+"""Voxels as near to gas as this may be half gas, half wall, and only look like fat."""
+
+_SMOOTH_MM = 1.5
+_FREE_LABELS = (0, LABELS["body"], LABELS["fat"])
+
+
+def room_around(
+    image: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    organ: NDArray[np.bool_],
+    spacing: ArrayLike,
+    reach_mm: float = REACH_MM,
+) -> NDArray[np.bool_]:
+    """Return an organ with the fat around it into which its tumours may bulge.
+
+    Parameters
+    ----------
+    image
+        float32 (X, Y, Z), HU.
+    labels
+        uint8 (X, Y, Z), oncoforge labels: what has one (but body and fat) is no room. Gas, bone and
+        soft tissue without a label are told by their HU.
+    organ
+        bool (X, Y, Z): the organ without its tumours.
+    spacing
+        Voxel size, mm.
+    reach_mm
+        Greatest distance from the organ.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool (X, Y, Z), connected with the organ everywhere.
+
+    Raises
+    ------
+    InputError
+        If the reach is negative.
+    """
+    if reach_mm < 0:
+        raise InputError(f"reach_mm is a distance from 0 mm, not {reach_mm:g}.")
+    room = organ.copy()
+    box = bounding_box(organ)
+    if box is None:
+        return room
+    voxel = np.asarray(spacing, float)
+    pad = np.ceil(reach_mm / voxel).astype(int) + 1
+    wide = tuple(
+        slice(max(s.start - int(p), 0), min(s.stop + int(p), n))
+        for s, p, n in zip(box, pad, organ.shape, strict=True)
+    )
+    part = organ[wide]
+    free = np.isin(labels[wide], _FREE_LABELS)
+    allowed = part | (free & _looks_like_fat(image[wide], part, voxel))
+    allowed &= _distance(~part, voxel) <= reach_mm
+    room[wide] = _connected(allowed, part)
+    return room
+
+
+def _looks_like_fat(
+    image: NDArray[np.float32], organ: NDArray[np.bool_], voxel: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Tell which voxels are fat by their HU, or lie between the organ and fat."""
+    smooth = scipy.ndimage.gaussian_filter(image, _SMOOTH_MM / voxel)
+    fat = (smooth >= FAT_HU[0]) & (smooth <= FAT_HU[1])
+    border = scipy.ndimage.binary_dilation(organ) & ~organ
+    border &= (image >= _BORDER_HU[0]) & (image <= _BORDER_HU[1])
+    gas = image < _GAS_HU
+    if gas.any():
+        near = _distance(~gas, voxel) <= max(_GAS_MARGIN_MM, float(voxel.max()))
+        return np.asarray((fat | border) & ~near)
+    return np.asarray(fat | border)
+
+
+def _distance(outside: NDArray[np.bool_], voxel: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return how far every voxel is from what is not outside, mm."""
+    import edt  # slow to import, and few syntheses bulge
+
+    if outside.all():
+        return np.full(outside.shape, np.inf, np.float32)
+    found: NDArray[np.float32] = edt.edt(
+        np.ascontiguousarray(outside), anisotropy=tuple(voxel), black_border=False, parallel=1
+    )
+    return found
+
+
+def _connected(allowed: NDArray[np.bool_], organ: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the parts that touch the organ."""
+    import cc3d  # slow to import, and few syntheses bulge
+
+    labels = cc3d.connected_components(np.ascontiguousarray(allowed), connectivity=6)
+    return np.asarray(np.isin(labels, np.unique(labels[organ])) & allowed)
