@@ -15,15 +15,25 @@ from typing import TYPE_CHECKING, Any
 from oncoforge.version import __version__
 
 if TYPE_CHECKING:
+    from oncoforge.analysis.fit import fit_prior
+    from oncoforge.analysis.results import analyze
     from oncoforge.case import Case
     from oncoforge.errors import OncoforgeError
     from oncoforge.formats import read_case, write_image, write_labels
     from oncoforge.job import forge
+    from oncoforge.lists import CaseList, Entry, read_list, write_list
     from oncoforge.phantom import make_phantom
     from oncoforge.synthesis.base import Lesion, Recipe, Synthesis
-    from oncoforge.synthesis.cases import SynthesizedCase, replay, synthesize
+    from oncoforge.synthesis.cases import (
+        SynthesizedCase,
+        make_synthesizer,
+        replay,
+        synthesize,
+    )
     from oncoforge.synthesis.cellular import Cellular
     from oncoforge.synthesis.handcrafted import Handcrafted
+    from oncoforge.synthesis.masks.prior.prior import Prior
+    from oncoforge.synthesis.room import room_around
     from oncoforge.synthesis.transforms import (
         SynthesizeTumor,
         SynthesizeTumord,
@@ -34,31 +44,43 @@ if TYPE_CHECKING:
 # `import oncoforge` stays quick.
 _HOMES = {
     "Case": "case",
+    "CaseList": "lists",
     "Cellular": "synthesis.cellular",
+    "Entry": "lists",
     "Handcrafted": "synthesis.handcrafted",
     "Lesion": "synthesis.base",
     "OncoforgeError": "errors",
+    "Prior": "synthesis.masks.prior.prior",
     "Recipe": "synthesis.base",
     "Synthesis": "synthesis.base",
-    "SynthesizedCase": "synthesis.cases",
     "SynthesizeTumor": "synthesis.transforms",
     "SynthesizeTumorPatchd": "synthesis.transforms",
     "SynthesizeTumord": "synthesis.transforms",
+    "SynthesizedCase": "synthesis.cases",
+    "analyze": "analysis.results",
+    "fit_prior": "analysis.fit",
     "forge": "job",
     "make_phantom": "phantom",
+    "make_synthesizer": "synthesis.cases",
     "read_case": "formats",
+    "read_list": "lists",
     "replay": "synthesis.cases",
+    "room_around": "synthesis.room",
     "synthesize": "synthesis.cases",
     "write_image": "formats",
     "write_labels": "formats",
+    "write_list": "lists",
 }
 
 __all__ = [
     "Case",
+    "CaseList",
     "Cellular",
+    "Entry",
     "Handcrafted",
     "Lesion",
     "OncoforgeError",
+    "Prior",
     "Recipe",
     "Synthesis",
     "SynthesizeTumor",
@@ -66,13 +88,19 @@ __all__ = [
     "SynthesizeTumord",
     "SynthesizedCase",
     "__version__",
+    "analyze",
+    "fit_prior",
     "forge",
     "make_phantom",
+    "make_synthesizer",
     "read_case",
+    "read_list",
     "replay",
+    "room_around",
     "synthesize",
     "write_image",
     "write_labels",
+    "write_list",
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 import SimpleITK as sitk
 
 from oncoforge.analysis.rows import LesionRow
-from oncoforge.analysis.survey import survey
+from oncoforge.analysis.survey import Survey, survey
 
 KIDNEY, TUMOR = 1, 2
 CASES = 24
@@ -95,11 +95,17 @@ def test_a_real_tumour_measures_as_in_simpleitk(masks, case):
     _check(list(found.lesions), path)
 
 
-@pytest.mark.slow
-def test_all_real_tumours_measure_as_in_simpleitk_in_a_minute(masks):
+@pytest.fixture(scope="module")
+def everything(masks) -> tuple[Survey, float]:
+    """All masks, measured, and how many seconds it took."""
     start = time.perf_counter()
     found = survey(masks, "kits", workers=2)
-    taken = time.perf_counter() - start
+    return found, time.perf_counter() - start
+
+
+@pytest.mark.slow
+def test_all_real_tumours_measure_as_in_simpleitk_in_a_minute(masks, everything):
+    found, taken = everything
     assert found.failures == ()
     assert len(found.cases) == CASES
     assert taken < 60
@@ -109,8 +115,8 @@ def test_all_real_tumours_measure_as_in_simpleitk_in_a_minute(masks):
 
 
 @pytest.mark.slow
-def test_real_tumours_look_plausible(masks):
-    found = survey(masks, "kits", workers=1)
+def test_real_tumours_look_plausible(everything):
+    found, _ = everything
     large = [row for row in found.lesions if row.voxels > 100]
     assert len(large) == CASES
     assert {row.side for row in large} == {"left", "right"}

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import elliprg
 
+import oncoforge as of
 from oncoforge.analysis.measure import measure
 from oncoforge.analysis.rows import CaseRow, LesionRow
 from oncoforge.analysis.survey import survey
@@ -292,3 +293,18 @@ def test_rows_hold_plain_numbers():
         for field in dataclasses.fields(kinds):
             value = getattr(row, field.name)
             assert type(value) in (str, int, float, bool, type(None)), field.name
+
+
+def test_a_synthetic_tumour_measures_as_its_record_says():
+    case = of.make_phantom(seed=1, spacing_mm=(3, 3, 4)).case()
+    out = of.synthesize(case, "liver", count=1, diameter_mm=40, seed=4)
+    (written,) = out.table()
+    (row,), (organ,) = measure(out.labels, out.grid, "c", organs=["liver"], image=out.image)
+    assert row.voxels == written["voxels"]
+    assert row.volume_mm3 == pytest.approx(written["volume_mm3"])
+    assert row.equivalent_diameter_mm == pytest.approx(written["diameter_mm"])
+    assert row.mean_hu == pytest.approx(written["mean_hu"], abs=1e-3)
+    assert row.contrast_hu == pytest.approx(written["contrast_hu"], abs=1e-3)
+    centre = [row.centroid_x_mm, row.centroid_y_mm, row.centroid_z_mm]
+    np.testing.assert_allclose(centre, written["centre_ras_mm"], atol=1e-6)
+    assert organ.burden_mm3 == row.volume_mm3

@@ -108,5 +108,5 @@ def test_interrupt_stops_without_a_traceback(cli, monkeypatch, tmp_path):
     monkeypatch.setattr("oncoforge.order.make_phantom", interrupt)
     code, out, err = cli("demo", "--out", tmp_path / "demo")
     assert (code, out) == (130, "")
-    assert err.strip() == "Stopped; nothing was written."
+    assert err.strip() == "Stopped; nothing half-written is left."
     assert list(tmp_path.iterdir()) == []

@@ -97,7 +97,7 @@ def test_a_dicom_folder_is_its_files_whatever_they_are_called(tmp_path):
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match="nothing.nii.gz cannot be read"):
+    with pytest.raises(InputError, match=r"nothing\.nii\.gz cannot be read"):
         file_digest(tmp_path / "nothing.nii.gz")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,38 +86,41 @@ def analyze(
     given = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
     prior = None if fit is None else _free(Path(fit), overwrite)
 
-    def measured() -> Survey:
-        if given and all(map(is_lesions, given)):
-            return read_survey(given, organ)
-        found = survey(
-            given,
-            convention,
-            organ,
-            images=images,
-            root=root,
-            min_voxels=min_voxels,
-            force=force,
-            workers=workers,
-            progress=progress,
-        )
-        if found.failures and len(found.failures) == found.settings["label_maps"]:
-            many = (
-                "" if len(found.failures) == 1 else f"None of {len(found.failures)} is readable. "
-            )
-            raise InputError(f"{many}{found.failures[0]}")
-        return found
-
+    settings = {
+        "images": images,
+        "root": root,
+        "min_voxels": min_voxels,
+        "force": force,
+        "workers": workers,
+        "progress": progress,
+    }
     if out is None:
-        found = measured()
-    else:
-        with staging(Path(out), FILES, overwrite) as folder:
-            found = measured()
-            _write(found, folder)
-            if prior is not None:  # within: a prior that cannot be fitted leaves no tables either
-                _fit(found, prior, location)
+        found = _measured(given, convention, organ, settings)
+        if prior is not None:
+            _fit(found, prior, location)
         return found
-    if prior is not None:
-        _fit(found, prior, location)
+    with staging(Path(out), FILES, overwrite) as folder:
+        found = _measured(given, convention, organ, settings)
+        _write(found, folder)
+        if prior is not None:  # here, so that where none can be fitted no tables are left either
+            _fit(found, prior, location)
+    return found
+
+
+def _measured(
+    given: Sequence[PathLike], convention: str, organ: str | None, settings: Mapping[str, Any]
+) -> Survey:
+    """Measure, or read what was measured earlier; refuse where no case could be."""
+    if given and all(map(is_lesions, given)):
+        return read_survey(given, organ)
+    found = survey(given, convention, organ, **settings)
+    failures = found.failures
+    if failures and len(failures) == found.settings["label_maps"]:
+        lead = f"None of {len(failures)} is readable. " if len(failures) > 1 else ""
+        listed = any(str(source).lower().endswith(LISTS) for source in given)
+        absent = listed and settings["root"] is None and "does not exist" in failures[0]
+        hint = " Where the list is from another machine, give --root." if absent else ""
+        raise InputError(f"{lead}{failures[0]}{hint}")
     return found
 
 

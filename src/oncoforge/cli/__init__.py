@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _stopped() -> NoReturn:
-    click.echo("Stopped; nothing was written.", err=True)
+    click.echo("Stopped; nothing half-written is left.", err=True)
     sys.exit(130)
 
 

@@ -97,7 +97,7 @@ def _organ(view: AnalysisView, name: str, drawn: bool) -> dict[str, Any]:
         "title": title,
         "words": sentence,
         "png": draw(lesions, cases, title, sentence) if drawn else None,
-        "alt": f"{title}: plots of places in the organ, size, lesions per case, burden and shape.",
+        "alt": f"{title}: {sentence} Plots of places, size, number, burden and shape.",
         "caption": _caption(summary),
         "spreads": [
             _spread(summary[key], words, factor, digits)

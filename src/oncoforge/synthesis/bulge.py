@@ -8,13 +8,17 @@ from numpy.typing import NDArray
 
 from oncoforge.synthesis.appearance.blur import soft_mask
 from oncoforge.synthesis.base import LesionMask
-from oncoforge.synthesis.scene import Box, Scene
+from oncoforge.synthesis.scene import Box, Scene, Vector
 from oncoforge.synthesis.smoothing import smooth_inside
 
 _EDGE_MM = 1.0
 _GRAIN_SMOOTH_MM = 2.0
 _GRAIN_HU = 40.0
-"""Differences from the smoothed scan up to this count as noise, beyond it as structure."""
+_NOISE_SD = 3.0
+"""Differences from the smoothed scan up to so many of their robust standard deviations, and to this
+many HU, count as noise, beyond it as structure."""
+
+_NEIGHBOURS = ((3, -2, 1), (-2, 3, -1), (2, 2, 2), (-3, -3, 1), (5, 0, 0), (0, -5, 0))
 
 _SURROUND_MM = 8.0
 _ENOUGH_VOXELS = 20
@@ -41,13 +45,33 @@ def bulge_out(scene: Scene, mask: LesionMask) -> None:
     # One voxel into the organ: its edge is part fat.
     seam = scipy.ndimage.binary_dilation(outside & (soft > 0)) & room
     level = _organ_hu(scene, box)
-    grain = image - smooth_inside(image, outside | seam, scene.spacing, _GRAIN_SMOOTH_MM)
-    filled = level + np.clip(grain, -_GRAIN_HU, _GRAIN_HU)
+    filled = level + _grain(image, outside, seam, scene.spacing)
     change = soft * (filled - image)
     inner = seam & ~outside
     # What is as bright as the organ at its edge already has no fat in it.
     change[inner] = np.maximum(change[inner], 0.0)
     np.add(image, change, out=image, where=outside | inner)
+
+
+def _grain(
+    image: NDArray[np.float32],
+    outside: NDArray[np.bool_],
+    seam: NDArray[np.bool_],
+    spacing: Vector,
+) -> NDArray[np.float32]:
+    """Return the noise of the fat outside; vessels and edges in it are no noise."""
+    grain = image - smooth_inside(image, outside & ~seam, spacing, _GRAIN_SMOOTH_MM)
+    fat = outside & ~scipy.ndimage.binary_dilation(seam & ~outside)
+    noise = np.abs(grain[fat]) if fat.any() else np.zeros(1, np.float32)
+    most = min(_NOISE_SD * 1.4826 * float(np.median(noise)), _GRAIN_HU)
+    grain = np.where(fat & (np.abs(grain) <= most), grain, np.float32(np.nan))
+    # Where there is no noise of its own, that of a neighbour goes on.
+    for shift in _NEIGHBOURS:
+        if not np.isnan(grain).any():
+            break
+        beside = np.roll(grain, shift, axis=(0, 1, 2))
+        grain = np.where(np.isnan(grain), beside, grain)
+    return np.nan_to_num(grain, copy=False, nan=0.0)
 
 
 def _organ_hu(scene: Scene, box: Box) -> np.float32:

@@ -12,15 +12,26 @@ from oncoforge.anatomy import LABELS
 from oncoforge.errors import InputError
 from oncoforge.synthesis.scene import bounding_box
 
-REACH_MM: Final = 60.0
-"""Tumours reach out of their organ no farther than this. The largest of 24 KiTS19 tumours reaches
-74 mm beyond its kidney's hull, the next 59 mm."""
+REACH_MM: Final = 45.0
+"""Tumours reach out of their organ no farther than this. Of 24 KiTS19 tumours 22 reach at most 30 mm
+beyond the hull of their kidney, and two 59 and 74 mm."""
 
 FAT_HU: Final = (-200.0, -20.0)
 """Smoothed HU of fat, with streaks of other tissue in it."""
 
 _BORDER_HU = (-200.0, 100.0)
 """HU of the voxels between an organ and the fat around it, which hold some of both."""
+
+_SOFT_HU = (-200.0, 150.0)
+"""HU of what fills the hollows of an organ: fat, vessels and ducts, but no stone and no gas."""
+
+_HOLLOW_MM = 10.0
+"""Hollows that a ball of this radius does not enter, such as the sinus of a kidney, belong to the
+organ's own: tumours of the organ grow into them."""
+
+_SHEET_MM = 6.0
+"""Sheets of fat that a ball of this radius does not fit into, such as those between muscles, are no
+room: a tumour pushes them aside, and does not creep along them."""
 
 _GAS_HU = -350.0
 _GAS_MARGIN_MM = 3.0
@@ -77,8 +88,13 @@ def room_around(
     )
     part = organ[wide]
     free = np.isin(labels[wide], _FREE_LABELS)
-    allowed = part | (free & _looks_like_fat(image[wide], part, voxel))
-    allowed &= _distance(~part, voxel) <= reach_mm
+    away = _distance(~part, voxel)
+    inner = (away <= _HOLLOW_MM) & (_distance(away <= _HOLLOW_MM, voxel) > _HOLLOW_MM)
+    inner &= (image[wide] >= _SOFT_HU[0]) & (image[wide] <= _SOFT_HU[1])
+    allowed = part | (free & (inner | _looks_like_fat(image[wide], part, voxel)))
+    allowed &= away <= reach_mm
+    thick = _distance(allowed, voxel) > _SHEET_MM
+    allowed &= (_distance(~thick, voxel) <= _SHEET_MM) | part
     room[wide] = _connected(allowed, part)
     return room
 

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from oncoforge.errors import InputError
 from oncoforge.grid import Grid
+from oncoforge.synthesis.room import room_around
 from oncoforge.synthesis.scene import Vector, bounding_box, draw_voxel
 from oncoforge.synthesis.synthesizer import Synthesizer
 
@@ -57,6 +58,8 @@ class SynthesizeTumor(RandomizableTransform):
         Voxel size in mm, for arrays without an affine; a MetaTensor brings its own.
     seed
         Makes draws depend on (seed, epoch, item) alone; see `set_epoch`.
+    exophytic
+        Let lesions bulge out of the organ into fat, where the label is 0.
 
     Raises
     ------
@@ -74,6 +77,7 @@ class SynthesizeTumor(RandomizableTransform):
         existing: bool = False,
         spacing: Vector | None = None,
         seed: int | None = None,
+        exophytic: bool = False,
     ) -> None:
         if not 0.0 <= prob <= 1.0:
             raise InputError(f"prob is a probability, from 0 to 1, not {prob}.")
@@ -92,6 +96,7 @@ class SynthesizeTumor(RandomizableTransform):
         self.existing = existing
         self.spacing = spacing
         self.seed = seed
+        self.exophytic = exophytic
         # Shared memory: workers that are already running see the next epoch too.
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         self._seeded_for: int | None = None
@@ -174,9 +179,14 @@ class SynthesizeTumor(RandomizableTransform):
         scan = grid.to_ras(_volume(new_img))
         organ = grid.to_ras(_volume(label) == self.organ_label)
         out = scan if scan.dtype == np.float32 else None
-        made = self.synthesizer(scan, organ, grid.ras().spacing, rng, out=out, share=share)
+        spacing = grid.ras().spacing
+        room = None
+        if self.exophytic:
+            taken = grid.to_ras(_volume(label) != 0).astype(np.uint8)
+            room = room_around(scan.astype(np.float32, copy=False), taken, organ, spacing)
+        made = self.synthesizer(scan, organ, spacing, rng, out=out, share=share, room=room)
         if out is None:
-            _write_back(made.image, organ, scan)
+            _write_back(made.image, organ if room is None else room, scan)
         grid.to_ras(_volume(new_label))[made.tumor] = self.tumor_label
         return _return(new_img, img), _return(new_label, label)
 
@@ -188,7 +198,7 @@ class SynthesizeTumord(SynthesizeTumor, MapTransform):
     ----------
     keys
         The image's key and the label's.
-    synthesizer, prob, organ_label, tumor_label, existing, spacing, seed
+    synthesizer, prob, organ_label, tumor_label, existing, spacing, seed, exophytic
         See `SynthesizeTumor`.
     item_key
         Key whose value names the item for ``seed=``; None goes by file name or contents. Several
@@ -209,9 +219,10 @@ class SynthesizeTumord(SynthesizeTumor, MapTransform):
         seed: int | None = None,
         item_key: str | None = None,
         allow_missing_keys: bool = False,
+        exophytic: bool = False,
     ) -> None:
         SynthesizeTumor.__init__(
-            self, synthesizer, prob, organ_label, tumor_label, existing, spacing, seed
+            self, synthesizer, prob, organ_label, tumor_label, existing, spacing, seed, exophytic
         )
         MapTransform.__init__(self, keys, allow_missing_keys)
         if len(self.keys) != 2:

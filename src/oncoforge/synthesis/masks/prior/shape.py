@@ -14,7 +14,7 @@ from oncoforge.synthesis.scene import Box, Scene, Vector
 
 _FARTHEST_MM = 1e5
 
-_WIDEST = 2.0
+_WIDEST = 1.6
 """A lesion that lacks room fills what there is up to this many times its axes."""
 
 _WAVES = 16
