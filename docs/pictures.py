@@ -46,6 +46,7 @@ SOFT, LUNG, LIVER = (-160.0, 240.0), (-1350.0, 150.0), (-20.0, 220.0)
 SPACING = (1.5, 1.5, 1.5)
 LIVER_CENTRE = (45.0, 15.0, 40.0)
 BY_A_VESSEL = (60.0, 20.0, 45.0)
+BY_THE_KIDNEY = ((82.0, -46.0, -45.0), (-92.0, -42.0, 5.0))
 
 TISSUE = ("#33414e", "#8a6a2f", "#c98a3a", "#f2f2f2")
 """Colours of tissue of level 1, 2 and 3, and of walls."""
@@ -565,6 +566,56 @@ def draw_growth_presets() -> None:
     board.save("growth-presets")
 
 
+def draw_exophytic() -> None:
+    """Draw tumours at the edge of a kidney: kept in the organ, and let out into the fat."""
+    case = phantom()
+    methods = ("handcrafted", "cellular")
+    settings = {"preset": "realistic", "count": 1, "diameter_mm": 38, "min_distance_mm": None}
+    board = Board([2.3] * 4, [2.3, 2.3])
+    names = ("before", "in the organ", "exophytic", "exophytic, difference")
+    for column, name in enumerate(names):
+        board.column_name(column, name)
+    for row, (method, place) in enumerate(zip(methods, BY_THE_KIDNEY, strict=True)):
+        board.row_name(row, method)
+        kept, out = (
+            of.synthesize(case, "kidney", method, seed=4, at=[place], exophytic=way, **settings)
+            for way in (False, True)
+        )
+        for column, made in ((0, kept), (1, kept), (2, out)):
+            cut_ = section(made, AXIAL, index_at(case, AXIAL, place), "kidney", before=case)
+            where = field(cut_, focus(case, place), 110, 110)
+            axes = board.panel(row, column)
+            show(axes, cut_, where, SOFT, before=column == 0, close=True)
+            if column == 0:
+                panels.outline_organ(axes, cut_, 0.6)
+                panels.scale_bar(axes, where)
+        axes, style = board.panel(row, 3), {"cmap": panels.CHANGE, "vmin": -200.0, "vmax": 200.0}
+        panels.paint(axes, cut_, cut_.after - cut_.before, where, **style)
+        panels.outline_organ(axes, cut_, 0.6)
+    board.save("exophytic")
+
+
+def draw_analysis() -> None:
+    """Draw the sheet of an analysis of phantoms."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(12):
+            case = phantom(seed=number, spacing=(2.5, 2.5, 2.5))
+            made = of.synthesize(
+                case, "kidney", seed=number, preset="realistic", count=1 + number % 3,
+                size=("small", "medium", "large")[number // 4], exophytic=True,
+            )  # fmt: skip
+            for name, array in (("images", made.image), ("labels", made.labels)):
+                path = Path(folder) / name / f"patient_{number}.nii.gz"
+                path.parent.mkdir(exist_ok=True)
+                (of.write_image if name == "images" else of.write_labels)(path, array, made)
+        sheet = Path(folder) / "sheet"
+        of.analyze(Path(folder) / "labels", images=Path(folder) / "images", out=sheet)
+        with Image.open(sheet / "report.png") as report:
+            size = 1280, round(1280 * report.height / report.width)
+            small = report.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+            save(small, "analysis", few=False)
+
+
 PICTURES: dict[str, Callable[[], None]] = {
     "demo": draw_demo,
     "planes": draw_planes,
@@ -581,6 +632,8 @@ PICTURES: dict[str, Callable[[], None]] = {
     "automaton": draw_automaton,
     "growth-steps": draw_steps,
     "growth-presets": draw_growth_presets,
+    "exophytic": draw_exophytic,
+    "analysis": draw_analysis,
 }
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,16 @@ import numpy as np
 from oncoforge import anatomy
 from oncoforge.anatomy.labels import FIRST_STRUCTURE
 from oncoforge.cli import group
+from oncoforge.datasets.findings import KINDS
 from oncoforge.synthesis import cellular, handcrafted
+from oncoforge.synthesis.appearance.copied import Copied
 from oncoforge.synthesis.base import Lesion
+from oncoforge.synthesis.masks.library.model import LibraryModel
 from oncoforge.synthesis.masks.sizes import MIX, SIZES
 
 DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS))
+import dataset_table  # noqa: E402  (beside this file)
 
 _MARKED = re.compile(r"<!-- table: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
 
@@ -116,6 +121,32 @@ GROWN: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 """The same, where it is another for lesions that grow."""
 
+PASTED: dict[str, tuple[str, str]] = {
+    "tumors_of": ("organ", "whose tumours are taken; `synthesize` and the command line set it to "
+                  "the organ that is worked on if the library has tumours of it, else none, which "
+                  "takes those of every organ"),
+    "size": ("name", "size class: tumours that can be scaled to it, or the nearest ones; none "
+             "takes tumours as large as they are"),
+    "count": ("lesions", "how many; none draws as many as a case of the library has, or from the "
+              "size class"),
+    "diameter_mm": ("mm", "diameter of the sphere of the same volume; always reached, if need be "
+                    "by scaling beyond `scale`, which a remark then says"),
+    "at_mm": ("mm", "centroids of the first lesions, from the centre of the scan's first voxel "
+              "along the array axes; for positions in the patient use `at` of `synthesize` or "
+              "`--at`"),
+    "scale": ("range", "factor by which tumours are scaled"),
+    "rotate": ("yes, no, `axial`", "turn about all axes, not at all, or about the body's axis"),
+    "flip": ("yes, no", "mirror every other tumour"),
+    "place": MEANINGS["place"],
+    "margin": MEANINGS["margin"],
+    "avoid_vessels": MEANINGS["avoid_vessels"],
+    "min_distance_mm": MEANINGS["min_distance_mm"],
+    "min_inside": MEANINGS["min_inside"],
+    "edge_mm": ("mm, range", "sigma of the Gaussian that softens the seam"),
+    "match": ("yes, no", "shift the values so that the organ around has the mean of the scan"),
+}  # fmt: skip
+"""Unit and meaning of the settings of a library, and of copying from it."""
+
 REFERENCE: dict[int, dict[int, float]] = {
     1: {5: 2.4, 10: 3.7, 20: 7.2, 30: 11.6, 50: 20.5, 80: 34.4, 100: 43.7, 149: 67.0},
     2: {20: 5.8, 50: 15.7, 80: 26.1, 149: 50.3},
@@ -168,6 +199,23 @@ def settings(method: Any) -> str:
         values = [first, *(f"**{v}**" if v != first else v for v in others)]
         rows.append((f"`{field.name}`", unit, *values, meaning))
     return table(("Setting", "Unit", *presets, "Meaning"), rows)
+
+
+def defaults(model: Any) -> str:
+    """Every setting of a model of pasted tumours, with its default."""
+    rows = []
+    for field in fields(model):
+        if field.metadata.get("setting", True):
+            unit, meaning = PASTED[field.name]
+            default = None if field.default == "" else field.default
+            rows.append((f"`{field.name}`", unit, _value(default), meaning))
+    return table(("Setting", "Unit", "Default", "Meaning"), rows)
+
+
+def findings() -> str:
+    """Every kind of finding of a check."""
+    rows = [(kind.severity, f"`{name}`", kind.title) for name, kind in KINDS.items()]
+    return table(("Severity", "Kind", "What"), rows)
 
 
 @cache
@@ -285,30 +333,41 @@ def classes() -> str:
     return "\n\n".join(parts)
 
 
-def _option(option: click.Parameter, context: click.Context) -> tuple[str, str, str]:
+def _option(option: click.Option, context: click.Context) -> tuple[str, str, str]:
     names = " ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-    info = option.to_info_dict()
-    kind = "" if info.get("is_flag") else option.make_metavar(context)
-    default = info.get("default")
-    if getattr(option, "required", False):
+    kind = "" if option.is_flag else option.make_metavar(context)
+    default = option.to_info_dict()["default"]
+    # Some say what the default does in the words of their help.
+    meaning, _, said = (option.help or "").removesuffix("]").partition("  [default: ")
+    if option.required:
         shown = "required"
+    elif said or isinstance(option.show_default, str):
+        shown = said or str(option.show_default)
+        shown = f"`{shown}`" if shown == default else shown
     elif isinstance(default, str | int | float) and not isinstance(default, bool):
-        shown = f"`{default}`"
-    elif isinstance(getattr(option, "show_default", None), str):
-        shown = str(option.show_default)  # type: ignore[attr-defined]
+        shown = f"`{default}`" if default != "" else ""
     else:
         shown = ""
-    return f"{names} {kind}".strip(), shown, str(getattr(option, "help", ""))
+    return f"{names} {kind}".strip(), shown, meaning
 
 
-def options(name: str) -> str:
-    """Every option of one command."""
+def options(words: str) -> str:
+    """Every option of one command, or of a command of a group such as ``prepare split``."""
+    command: click.Command = group
     context = click.Context(group, info_name="oncoforge")
-    command = group.get_command(context, name)
-    assert command is not None
-    inner = click.Context(command, info_name=name, parent=context)
-    rows = [_option(p, inner) for p in command.params if isinstance(p, click.Option)]
+    for name in words.split():
+        assert isinstance(command, click.Group)
+        found = command.get_command(context, name)
+        assert found is not None, f"there is no command {words}"
+        command, context = found, click.Context(found, info_name=name, parent=context)
+    rows = [_option(p, context) for p in command.params if isinstance(p, click.Option)]
     return table(("Option", "Default", "Meaning"), rows)
+
+
+PREPARE = (
+    "list", "show", "NAME", "relabel", "dicom", "healthy", "early", "crops", "convert", "split",
+)  # fmt: skip
+"""Commands of ``oncoforge prepare``; NAME stands for a dataset."""
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -321,8 +380,14 @@ TABLES: dict[str, Callable[[], str]] = {
     "structures": structures,
     "conventions": conventions,
     "classes": classes,
-    "options-synth": lambda: options("synth"),
-    "options-demo": lambda: options("demo"),
+    "settings-library": lambda: defaults(LibraryModel),
+    "settings-copied": lambda: defaults(Copied),
+    "datasets": lambda: table(*dataset_table.datasets()),
+    "dataset-overlaps": lambda: table(*dataset_table.overlaps()),
+    "dataset-oddities": lambda: table(*dataset_table.oddities()),
+    "findings": findings,
+    **{f"options-{name}": partial(options, name) for name in ("synth", "demo", "check", "analyze")},
+    **{f"options-prepare-{name}": partial(options, f"prepare {name}") for name in PREPARE},
 }
 
 

@@ -18,16 +18,31 @@ import pytest
 
 import oncoforge as of
 from oncoforge import anatomy
-from oncoforge.cli import group
+from oncoforge.analysis.results import FILES as ANALYSIS
+from oncoforge.analysis.results import record
+from oncoforge.analysis.rows import CaseRow, LesionRow
+from oncoforge.analysis.survey import survey
+from oncoforge.cli import group, main
+from oncoforge.cli.prepare import _SUBCOMMANDS as SUBCOMMANDS
+from oncoforge.datasets.check_files import FILES as CHECK
+from oncoforge.datasets.crops import Wanted, crop
+from oncoforge.datasets.findings import KINDS
+from oncoforge.datasets.registry import DATASETS
 from oncoforge.job import FILES, MOVIE, forge_case
 from oncoforge.order import Order, Origin
 from oncoforge.synthesis import cellular, handcrafted
+from oncoforge.synthesis.appearance.copied import Copied
 from oncoforge.synthesis.cases import METHODS
+from oncoforge.synthesis.masks.library.model import LibraryModel
+from oncoforge.synthesis.quality import CHECKS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+README = ROOT / "README.md"
 NEEDS_MONAI = ("training-pipeline.md", "grow-tumours.md")
+FOLLOWED = ("real-data.md",)
+"""Pages whose commands are run too, between their snippets."""
 
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -58,15 +73,30 @@ def blocks(page: Path, *languages: str) -> list[Block]:
 def commands() -> list[Any]:
     """Every command line of every page that starts with ``oncoforge``."""
     found = []
-    for page in PAGES:
+    for page in (README, *PAGES):
         for block in blocks(page, "bash", "console", "shell"):
-            joined = block.text.replace("\\\n", " ")
-            for line in joined.splitlines():
-                words = shlex.split(line.removeprefix("$ "), comments=True)
-                if words and words[0] == "oncoforge":
-                    label = f"{name_of(page)}:{block.line}"
-                    found.append(pytest.param(words[1:], id=f"{label} {' '.join(words[1:3])}"))
+            for words in lines_of(block):
+                label = f"{page.relative_to(ROOT).as_posix()}:{block.line}"
+                found.append(pytest.param(words, id=f"{label} {' '.join(words[:2])}"))
     return found
+
+
+def lines_of(block: Block) -> list[list[str]]:
+    """Words of the command lines in a block, after ``oncoforge``."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    split = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines]
+    return [words[1:] for words in split if words and words[0] == "oncoforge"]
+
+
+def command_of(words: list[str]) -> tuple[click.Command, click.Context, list[str]]:
+    """Find the command that words name, in groups of groups, and what is left of the words."""
+    command: click.Command = group
+    context = click.Context(group, info_name="oncoforge")
+    while isinstance(command, click.Group):
+        name, found, words = command.resolve_command(context, list(words))
+        assert found is not None, f"there is no command {name}"
+        command, context = found, click.Context(found, info_name=name, parent=context)
+    return command, context, words
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +120,14 @@ def test_python_snippets_of_a_page_run_in_order(
             pytest.importorskip("monai.transforms")
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "__docs__"}
-    for block in blocks(page, "python"):
+    followed = page.name in FOLLOWED
+    for block in blocks(page, "python", *(["bash"] if followed else [])):
+        if followed and (words := lines_of(block)):
+            for line in words:
+                with pytest.raises(SystemExit) as ended:
+                    main(line)
+                assert ended.value.code == 0, line
+            continue
         # Empty lines in front, so that a traceback names the line of the page.
         code = compile("\n" * (block.line - 1) + block.text, str(page), "exec")
         with warnings.catch_warnings():
@@ -100,14 +137,18 @@ def test_python_snippets_of_a_page_run_in_order(
 
 @pytest.mark.parametrize("words", commands())
 def test_command_lines_parse(words: list[str]) -> None:
-    context = click.Context(group, info_name="oncoforge")
-    command = group.get_command(context, words[0])
-    assert command is not None, f"there is no command {words[0]}"
-    command.make_context(words[0], list(words[1:]), parent=context)
+    command, context, rest = command_of(words)
+    command.make_context(context.info_name, rest, parent=context.parent)
 
 
 def test_there_are_command_lines_to_check() -> None:
-    assert len(commands()) > 10
+    assert len(commands()) > 50
+
+
+def test_every_dataset_that_a_command_line_names_is_known() -> None:
+    known = {*DATASETS, *SUBCOMMANDS}
+    named = [param.values[0][1] for param in commands() if param.values[0][0] == "prepare"]
+    assert [name for name in named if name not in known and name != "NAME"] == []
 
 
 def anchors(page: Path) -> set[str]:
@@ -121,7 +162,7 @@ def anchors(page: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
 def test_links_and_pictures_exist(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
     for target in LINK.findall(text):
@@ -129,9 +170,9 @@ def test_links_and_pictures_exist(page: Path) -> None:
             continue
         path, _, anchor = target.partition("#")
         goal = (page.parent / path).resolve() if path else page
-        assert goal.is_file(), f"{name_of(page)} links to {target}, which is not there"
+        assert goal.is_file(), f"{page} links to {target}, which is not there"
         if anchor:
-            assert anchor in anchors(goal), f"{name_of(page)} links to {target}: no such heading"
+            assert anchor in anchors(goal), f"{page} links to {target}: no such heading"
 
 
 def test_every_page_is_in_the_navigation() -> None:
@@ -180,12 +221,14 @@ def test_settings_page_lists_the_other_arguments_of_the_cellular_method() -> Non
     assert [name for name in sorted(names) if f"| `{name}` |" not in text] == []
 
 
-@pytest.mark.parametrize("name", ["synth", "demo"])
-def test_command_line_page_lists_every_option(name: str) -> None:
+PREPARE = [f"prepare {name}" for name in ("NAME", *SUBCOMMANDS)]
+
+
+@pytest.mark.parametrize("words", ["synth", "demo", "check", "analyze", *PREPARE])
+def test_command_line_page_lists_every_option(words: str) -> None:
     text = (DOCS / "reference" / "command-line.md").read_text("utf-8")
-    section = text.split(f"\n## oncoforge {name}\n")[1].split("\n## ")[0]
-    command = group.get_command(click.Context(group), name)
-    assert command is not None
+    section = re.split(rf"\n##+ oncoforge {words}(?: \{{.*)?\n", text)[1].split("\n##")[0]
+    command, _, _ = command_of(words.split())
     flags = [flag for param in command.params for flag in param.opts if flag.startswith("--")]
     assert [flag for flag in flags if f"`{flag}`" not in section] == []
 
@@ -194,6 +237,77 @@ def test_command_line_page_names_every_command() -> None:
     text = (DOCS / "reference" / "command-line.md").read_text("utf-8")
     names = group.list_commands(click.Context(group))
     assert [name for name in names if f"\n## oncoforge {name}\n" not in text] == []
+
+
+def test_prepare_has_a_row_for_every_command() -> None:
+    text = (DOCS / "reference" / "command-line.md").read_text("utf-8")
+    assert [words for words in PREPARE if f"| [`oncoforge {words}`]" not in text] == []
+
+
+def test_command_line_page_lists_every_kind_of_finding() -> None:
+    text = (DOCS / "reference" / "command-line.md").read_text("utf-8")
+    assert [kind for kind in KINDS if f"| `{kind}` |" not in text] == []
+
+
+def test_dataset_page_lists_every_dataset() -> None:
+    text = (DOCS / "reference" / "datasets.md").read_text("utf-8")
+    assert [name for name in DATASETS if f"| `{name}` |" not in text] == []
+    for page in (README, DOCS / "how-to" / "datasets.md"):
+        assert f"{len(DATASETS)} datasets" in page.read_text("utf-8")
+
+
+def test_check_and_analysis_pages_name_every_file() -> None:
+    for page, files in (("check-data", CHECK), ("analyze-tumours", ANALYSIS)):
+        text = (DOCS / "how-to" / f"{page}.md").read_text("utf-8")
+        assert [name for name in files if f"`{name}`" not in text] == []
+
+
+def test_real_shapes_page_lists_every_check() -> None:
+    text = (DOCS / "how-to" / "real-shapes.md").read_text("utf-8")
+    assert [name for name in CHECKS if f"| `{name}` |" not in text] == []
+
+
+def test_table_page_lists_every_column() -> None:
+    text = (DOCS / "reference" / "tables-of-lesions.md").read_text("utf-8")
+    names = [field.name for row in (LesionRow, CaseRow) for field in fields(row)]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+@pytest.fixture(scope="module")
+def patients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Phantoms with a kidney tumour each, as images and label maps."""
+    folder = tmp_path_factory.mktemp("patients")
+    case = of.make_phantom(spacing_mm=(5, 5, 5)).case()
+    for number, diameter in enumerate((20, 28, 36)):
+        sick = of.synthesize(case, "kidney", count=1, diameter_mm=diameter, seed=number)
+        for kind, write, array in (
+            ("images", of.write_image, sick.image),
+            ("labels", of.write_labels, sick.labels),
+        ):
+            (folder / kind).mkdir(exist_ok=True)
+            write(folder / kind / f"p{number}.nii.gz", array, sick)
+    return folder
+
+
+def test_table_page_lists_every_key_of_an_analysis_and_a_prior(patients: Path) -> None:
+    text = (DOCS / "reference" / "tables-of-lesions.md").read_text("utf-8")
+    found = survey(patients / "labels", organ="kidney", images=patients / "images", workers=1)
+    analysis = record(found)
+    summary = analysis["organs"]["kidney"]
+    of.fit_prior(found.lesions, found.cases).save(patients / "prior.json")
+    prior = json.loads((patients / "prior.json").read_text("utf-8"))
+    kidney = prior["organs"]["kidney"]
+    parts = (kidney["count"], kidney["diameter_mm"], kidney["location"], kidney["exophytic"])
+    keys = {key for part in (analysis, summary, summary["volume_mm3"]) for key in part}
+    keys |= {key for part in (prior, kidney, *parts) for key in part}
+    assert {key for key in keys if f"`{key}`" not in text} == set()
+
+
+def test_settings_page_lists_every_setting_of_a_library(tables: ModuleType) -> None:
+    text = (DOCS / "reference" / "settings.md").read_text("utf-8")
+    names = {f.name for m in (LibraryModel, Copied) for f in fields(m)} - {"library"}
+    assert set(tables.PASTED) == names
+    assert [name for name in sorted(names) if f"| `{name}` |" not in text] == []
 
 
 def test_label_page_lists_every_convention_and_style() -> None:
@@ -235,6 +349,30 @@ def test_record_page_lists_every_key(method: str, tmp_path: Path) -> None:
     parts = (record, lesion, recipe, plan, plan["mask"], plan["appearance"], *rows[:1])
     missing = {key for part in parts for key in part if f"`{key}`" not in text}
     assert missing == set()
+
+
+@pytest.mark.parametrize("shapes", ["prior", "library"])
+def test_record_page_lists_every_key_of_shapes_from_elsewhere(
+    shapes: str, patients: Path, tmp_path: Path
+) -> None:
+    text = (DOCS / "reference" / "lesions-json.md").read_text("utf-8")
+    if shapes == "prior":
+        found = survey(patients / "labels", organ="kidney", workers=1)
+        of.fit_prior(found.lesions).save(tmp_path / "prior.json")
+        order = Order(organ="kidney", prior=tmp_path / "prior.json", exophytic=True)
+    else:
+        crop(
+            patients / "labels", tmp_path / "library", Wanted("oncoforge"),
+            images=patients / "images", workers=1,
+        )  # fmt: skip
+        order = Order(organ="kidney", library=tmp_path / "library", appearance="copy")
+    origin = Origin("phantom", {"seed": 1, "spacing_mm": [5.0, 5.0, 5.0]})
+    run = forge_case(origin, tmp_path / "out", order)
+    recipe = json.loads(run.path("lesions.json").read_text("utf-8"))["recipe"]
+    plan = recipe["lesions"][0]
+    assert recipe["masks"] == shapes
+    keys = {key for part in (recipe, plan["mask"], plan["appearance"]) for key in part}
+    assert {key for key in keys if f"`{key}`" not in text} == set()
 
 
 def test_pictures_of_the_docs_come_from_the_script() -> None:

@@ -154,7 +154,7 @@ def forge(
     }
     order = Order(
         organ, method, preset, size, seed, at, label_style, dtype, device, movie, prior, library,
-        appearance, exophytic, require or {}, settings,
+        appearance, exophytic, require, settings,
     )  # fmt: skip
     return forge_case(Origin("files", options), out, order, overwrite=overwrite, step=step)
 

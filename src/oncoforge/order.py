@@ -91,7 +91,7 @@ class Order:
     library: str | Path | None = None
     appearance: str = "texture"
     exophytic: bool = False
-    require: Mapping[str, Any] = field(default_factory=dict)
+    require: Mapping[str, Any] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,7 +106,7 @@ class Order:
             appearance=self.appearance,
             **self.settings,
         )
-        checks_from(self.require)
+        checks_from(self.require or {})
         anatomy.restyle(np.zeros(1, np.uint8), self.label_style, self.organ, np.zeros(1, np.uint8))
         if self.dtype not in DTYPES:
             raise UnknownNameError("dtype", self.dtype, DTYPES)

@@ -23,8 +23,12 @@ _CONSIDERABLE = 0.1
 _APART = 0.3
 """Two sides share at most this part of the narrower one's width."""
 
-_WIDER_THAN_HIGH = 1.6
-"""One component this much wider than deep is both sides, grown together."""
+_WIDER_THAN_DEEP = 1.6
+"""One body this much wider than deep is both sides, grown together."""
+
+_WIDE, _THIN = 1.2, 0.18
+"""So is one that is this much wider than deep and has a waist in its middle third: a sagittal plane
+of this part of its greatest."""
 
 
 @dataclass(frozen=True)
@@ -151,28 +155,32 @@ def _sagittal_cut(part: NDArray[np.bool_], voxel: NDArray[np.float64]) -> int | 
     """Return the plane (first voxel of the right side) between two sides, None if there is one."""
     import cc3d  # slow to import
 
-    labels = cc3d.connected_components(np.ascontiguousarray(part), connectivity=26)
+    labels = cc3d.connected_components(np.ascontiguousarray(part), connectivity=6)
     stats = cc3d.statistics(labels)
     counts = np.asarray(stats["voxel_counts"][1:], float)
-    boxes = [
-        box[0]
-        for box, n in zip(stats["bounding_boxes"][1:], counts, strict=True)
-        if n >= _CONSIDERABLE * counts.sum()
-    ]
-    left = min(boxes, key=lambda s: s.start + s.stop)
-    right = max(boxes, key=lambda s: s.start + s.stop)
-    if left is right:
-        width, depth, _ = np.array(part.shape) * voxel
-        # Lungs may touch and kidneys be joined: cut where the organ is thinnest, near the middle.
-        return _thinnest(part) if width > _WIDER_THAN_HIGH * depth else None
+    # Of dust no component is considerable: then the largest are.
+    least = min(_CONSIDERABLE * counts.sum(), counts.max())
+    boxes = [box for box, n in zip(stats["bounding_boxes"][1:], counts, strict=True) if n >= least]
+    left = min((box[0] for box in boxes), key=lambda s: s.start + s.stop)
+    right = max((box[0] for box in boxes), key=lambda s: s.start + s.stop)
     shared = min(left.stop, right.stop) - max(left.start, right.start)
-    if shared > _APART * min(left.stop - left.start, right.stop - right.start):
-        return None
-    return round((left.stop + right.start) / 2)
+    if shared <= _APART * min(left.stop - left.start, right.stop - right.start):
+        return round((left.stop + right.start) / 2)
+    x, y = (slice(min(b[a].start for b in boxes), max(b[a].stop for b in boxes)) for a in (0, 1))
+    ratio = (x.stop - x.start) * voxel[0] / ((y.stop - y.start) * voxel[1])
+    cut = _thin_plane(part[x], ratio)
+    return None if cut is None else x.start + cut
 
 
-def _thinnest(part: NDArray[np.bool_]) -> int:
-    """Return the sagittal plane of the middle third that cuts the fewest voxels."""
+def _thin_plane(part: NDArray[np.bool_], ratio: float) -> int | None:
+    """Return where a body is two sides grown together, by its width as a part of its depth.
+
+    Lungs may touch and kidneys be joined: they are cut where they are thinnest, near the middle.
+    """
     area = np.count_nonzero(part, axis=(1, 2))
     third = len(area) // 3
-    return third + int(area[third : len(area) - third].argmin())
+    if third == 0 or ratio <= _WIDE:
+        return None
+    cut = third + int(area[third : len(area) - third].argmin())
+    waist = area[cut] < _THIN * area.max()
+    return cut if waist or ratio > _WIDER_THAN_DEEP else None

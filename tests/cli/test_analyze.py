@@ -73,7 +73,7 @@ def test_a_table_is_fitted_without_measuring_again(run, labels, tmp_path):
     assert (done.code, done.err) == (0, "")
     one, two = (json.loads((tmp_path / f"{n}.json").read_text()) for n in ("one", "two"))
     assert one["organs"]["liver"]["lesions"] == two["organs"]["liver"]["lesions"]
-    sizes = [prior["organs"]["liver"]["log_volume"]["mean"] for prior in (one, two)]
+    sizes = [prior["organs"]["liver"]["diameter_mm"]["scale"] for prior in (one, two)]
     assert sizes[0] == pytest.approx(sizes[1], rel=1e-4)
 
 

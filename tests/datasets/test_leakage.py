@@ -115,6 +115,8 @@ def test_folds_of_one_part_must_not_share_patients():
     cases = CaseList(training=(Entry("a1", patient="a", fold=0), Entry("a2", patient="a", fold=1)))
     [leak] = find_leaks(cases)
     assert "training fold 0 a1 and training fold 1 a2" in str(leak)
+    chosen = CaseList(training=cases.training, validation=(Entry("b", fold=2),))
+    assert find_leaks(chosen) == []
 
 
 def test_another_list_is_another_part():

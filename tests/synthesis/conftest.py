@@ -7,6 +7,16 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from oncoforge.synthesis.masks.prior.places import Mixture
+from oncoforge.synthesis.masks.prior.prior import (
+    Counts,
+    Exophytic,
+    Normal,
+    OrganPrior,
+    Shape,
+    Weibull,
+)
+
 
 class Scan(NamedTuple):
     """A CT, the mask of one organ in it, and its spacing in mm."""
@@ -48,3 +58,26 @@ def thick_scan() -> Scan:
 def small_scan() -> Scan:
     """An organ of 40 mm, for what only draws."""
     return _scan((44, 44, 44), (20, 20, 20), (1.0, 1.0, 1.0))
+
+
+def _diagonal(value: float):
+    return ((value, 0.0, 0.0), (0.0, value, 0.0), (0.0, 0.0, value))
+
+
+@pytest.fixture(scope="session")
+def organ_prior() -> OrganPrior:
+    """A prior of kidney tumours: one or three, of 6 to 30 mm, many of which bulge out."""
+    return OrganPrior(
+        organ="kidney",
+        cases=10,
+        lesions=14,
+        count=Counts((1, 3), (0.75, 0.25)),
+        diameter_mm=Weibull(2.0, 16.0, 6.0, 30.0),
+        shape=Shape((-0.2, -0.4), ((0.02, 0.01), (0.01, 0.03))),
+        location=Mixture(
+            (0.4, 0.6), ((0.3, 0.5, 0.25), (0.6, 0.5, 0.75)), (_diagonal(0.004), _diagonal(0.006))
+        ),
+        right=0.7,
+        exophytic=Exophytic(0.6, 2.0, 3.0, 12.0, 0.3),
+        contrast_hu=Normal(-50.0, 10.0, -75.0, -25.0),
+    )

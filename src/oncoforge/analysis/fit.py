@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -21,7 +22,9 @@ from oncoforge.synthesis.masks.prior.prior import (
     OrganPrior,
     Prior,
     Shape,
+    Weibull,
 )
+from oncoforge.synthesis.masks.sizes import LARGEST_MM
 
 LOCATIONS: Final = ("mixture", "ellipsoid")
 """Forms of the distribution of locations."""
@@ -37,8 +40,13 @@ _SUPPOSED = 6
 """Sizes are fitted as if this many lesions of the organ's usual sizes (`anatomy.ORGANS`) had been
 seen too: it steadies fits to a dozen lesions, and hardly shows in fits to a hundred."""
 
+_WITHIN = (0.005, 0.995)
+"""Sizes are drawn between these parts of their distribution."""
+
+_ANY_MM = (5.0, 20.0, 80.0)
+
 _CUT_OFF = 2.5
-"""Sizes and contrasts are drawn within this many standard deviations."""
+"""Contrasts are drawn within this many standard deviations."""
 
 _MOST_COMPONENTS = 4
 _LESIONS_PER_COMPONENT = 10
@@ -51,6 +59,7 @@ _ENOUGH = 8
 _BULGES = 0.05
 """A lesion with more of it outside bulges out."""
 
+_MOST_OUTSIDE = 0.99
 _FLAT = 1e-3
 
 
@@ -88,12 +97,13 @@ def fit_prior(
 
     Notes
     -----
-    Volumes are log-normal and cut off at 2.5 standard deviations; their mean and spread are
-    steadied by 6 supposed lesions of the organ's usual sizes. Locations on the left of a paired
-    organ are fitted together with those on the right, in a mirror or as they are, whichever
-    explains them better. Lesions below 1 % of the largest
-    one in their organ and case are left out as flecks, and those cut off by the edge of the scan
-    are where there are enough others.
+    Diameters have a Weibull distribution, fitted by maximum likelihood to the lesions and to 6
+    supposed ones of the organ's usual sizes, which steady the fit to a dozen. (Over random halves
+    of 24 KiTS19 tumours it foretells the other half better than a log-normal distribution.)
+    Locations on the left of a paired organ are fitted together with those on the right, in a mirror
+    or as they are, whichever explains them better. Lesions below 1 % of the largest one in their
+    organ and case are left out as flecks, and those cut off by the edge of the scan are where there
+    are enough others.
     """
     if location not in LOCATIONS:
         raise UnknownNameError("form of location", location, LOCATIONS)
@@ -140,7 +150,7 @@ def _fit_organ(
         cases=len(per_case) if cases is None else cases,
         lesions=len(rows),
         count=Counts(tuple(int(n) for n in values), tuple((times / times.sum()).tolist())),
-        log_volume=_sizes(organ, np.log([row.volume_mm3 for row in rows])),
+        diameter_mm=_sizes(organ, np.array([row.equivalent_diameter_mm for row in rows])),
         shape=Shape(tuple(logs.mean(axis=0).tolist()), _plain(np.cov(logs.T))),
         location=place,
         # One more on each side than were seen: no side is impossible.
@@ -151,20 +161,18 @@ def _fit_organ(
     )
 
 
-def _sizes(organ: str, seen: NDArray[np.float64]) -> Normal:
-    """Fit logarithms of volumes (mm3), steadied by what is known of the organ's tumours."""
-    usual = anatomy.organ(organ).tumor_diameter_mm
-    if usual is None:
-        return _normal(seen)
-    # Small and large are about two standard deviations from typical.
-    low, typical, high = (math.log(math.pi / 6 * mm**3) for mm in usual)
-    number, total = len(seen), len(seen) + _SUPPOSED
-    mean = (number * float(seen.mean()) + _SUPPOSED * typical) / total
-    squares = float(((seen - seen.mean()) ** 2).sum())
-    squares += _SUPPOSED * ((high - low) / 4) ** 2
-    squares += number * _SUPPOSED / total * (float(seen.mean()) - typical) ** 2
-    sd = math.sqrt(squares / (total - 1))
-    return Normal(mean, sd, mean - _CUT_OFF * sd, mean + _CUT_OFF * sd)
+def _sizes(organ: str, seen: NDArray[np.float64]) -> Weibull:
+    """Fit diameters, mm, steadied by what is known of the organ's tumours."""
+    from scipy.special import ndtri  # slow to import
+    from scipy.stats import weibull_min
+
+    low, typical, high = anatomy.organ(organ).tumor_diameter_mm or _ANY_MM
+    # Small and large are about two standard deviations from typical, on a scale of ratios.
+    spread = math.log(high / low) / 4
+    supposed = typical * np.exp(spread * ndtri((np.arange(_SUPPOSED) + 0.5) / _SUPPOSED))
+    shape, _, scale = weibull_min.fit(np.concatenate([seen, supposed]), floc=0)
+    first, last = weibull_min.ppf(_WITHIN, shape, scale=scale)
+    return Weibull(float(shape), float(scale), float(first), float(min(last, LARGEST_MM)))
 
 
 def _normal(values: NDArray[np.float64]) -> Normal:
@@ -185,7 +193,7 @@ def _exophytic(rows: Sequence[LesionRow]) -> Exophytic:
     probability = (np.count_nonzero(out) + 1) / (len(parts) + 2)
     if np.count_nonzero(out) < FEWEST:
         return Exophytic(float(probability), 1.0, 2.0, 0.0)
-    mean = float(parts[out].mean())
+    mean = min(float(parts[out].mean()), _MOST_OUTSIDE)
     variance = min(max(float(parts[out].var(ddof=1)), _FLAT), 0.95 * mean * (1 - mean))
     strength = mean * (1 - mean) / variance - 1
     alpha, beta = mean * strength, (1 - mean) * strength
@@ -240,16 +248,20 @@ def _ellipsoid(places: NDArray[np.float64]) -> tuple[RotatedEllipsoid, float]:
 
 def _mixture(places: NDArray[np.float64]) -> tuple[Mixture, float]:
     """Fit mixtures of 1 to 4 Gaussians; return the one of the least BIC, and its BIC."""
-    from sklearn.mixture import GaussianMixture  # slow to import
+    from sklearn.exceptions import ConvergenceWarning  # slow to import
+    from sklearn.mixture import GaussianMixture
 
     most = max(1, min(_MOST_COMPONENTS, len(places) // _LESIONS_PER_COMPONENT))
-    candidates = [
-        GaussianMixture(
-            number, covariance_type=form, reg_covar=_LEAST_VARIANCE, n_init=5, random_state=0
-        ).fit(places)
-        for number in range(1, most + 1)
-        for form in ("full", "diag", "spherical")
-    ]
+    with warnings.catch_warnings():
+        # Of lesions that lie in the same place: the BIC then chooses fewer components.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        candidates = [
+            GaussianMixture(
+                number, covariance_type=form, reg_covar=_LEAST_VARIANCE, n_init=5, random_state=0
+            ).fit(places)
+            for number in range(1, most + 1)
+            for form in ("full", "diag", "spherical")
+        ]
     costs = [float(model.bic(places)) for model in candidates]
     best = candidates[int(np.argmin(costs))]
     # Of lesions to come, not of those seen: what a dozen leave open of mean and spread.

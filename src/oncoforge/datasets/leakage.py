@@ -31,18 +31,20 @@ class Place:
         Number of the list, from 0: ids of two lists need not mean the same patient.
     dataset
         Name of the list, which helps to tell whose scan a file is.
+    fold
+        Its fold, where the folds of a part take turns as validation.
     """
 
     part: str
     entry: Entry
     source: int = 0
     dataset: str = ""
+    fold: int | None = None
 
     @property
     def side(self) -> str:
         """What it must not share patients with others of: its part, or its fold of that."""
-        fold = self.entry.fold
-        return self.part if fold is None else f"{self.part} fold {fold}"
+        return self.part if self.fold is None else f"{self.part} fold {self.fold}"
 
     def __str__(self) -> str:
         return f"{self.side} {self.entry.case}"
@@ -161,7 +163,13 @@ def check_leaks(
 
 def places(cases: CaseList, against: Sequence[CaseList] = ()) -> list[Place]:
     """Return every case with its part; another list is one part, called by its name."""
-    found = [Place(part, entry, 0, cases.name) for part in SPLITS for entry in cases.part(part)]
+    # A list with a validation part has chosen its fold: the others train together.
+    folds = not cases.validation
+    found = [
+        Place(part, entry, 0, cases.name, entry.fold if folds else None)
+        for part in SPLITS
+        for entry in cases.part(part)
+    ]
     taken = set(SPLITS)
     for number, other in enumerate(against, 1):
         name = other.path.stem if other.path is not None else other.name or "list"

@@ -45,7 +45,7 @@ class Mixture:
 
     def draw_one(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw a point, wherever it lies."""
-        part = int(rng.choice(len(self.weights), p=self.weights))
+        part = int(rng.choice(len(self.weights), p=np.divide(self.weights, sum(self.weights))))
         return rng.multivariate_normal(self.means[part], self.covariances[part], method="cholesky")
 
 

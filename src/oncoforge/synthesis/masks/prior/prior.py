@@ -17,12 +17,15 @@ from oncoforge import anatomy
 from oncoforge.errors import InputError
 from oncoforge.synthesis.fields import build, plain
 from oncoforge.synthesis.masks.prior.places import Location, Mixture, RotatedEllipsoid
+from oncoforge.synthesis.masks.sizes import LARGEST_MM
 from oncoforge.version import __version__
 
 FORMAT = 1
 """Version of the file's layout."""
 
 _TRIES = 1000
+_STEEPEST = 100.0
+_NARROWEST = 1e6
 _MOST = 1000
 
 
@@ -63,6 +66,49 @@ class Normal:
 
 
 @dataclass(frozen=True)
+class Weibull:
+    """A Weibull distribution that is cut off on both sides.
+
+    Parameters
+    ----------
+    shape, scale
+        Of the whole distribution.
+    low, high
+        Where it is cut off.
+    """
+
+    shape: float
+    scale: float
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.shape <= _STEEPEST or not 0 < self.low < self.high <= LARGEST_MM:
+            raise InputError(
+                f"{self} is no distribution of diameters: shape is above 0 and at most "
+                f"{_STEEPEST:g}, and low to high lie within 0 to {LARGEST_MM:g} mm."
+            )
+        if not self.low <= self.scale <= self.high:
+            raise InputError(f"{self} is no distribution: low to high holds the scale.")
+
+    def below(self, value: float) -> float:
+        """Return the part of the whole distribution that is below a value."""
+        # Far out in the tail all of it is below, and powers would overflow.
+        return -math.expm1(-math.exp(min(self.shape * math.log(value / self.scale), 50.0)))
+
+    def score(self, value: float) -> float:
+        """Return the normal score of a value: 0 for the median."""
+        part = min(max(self.below(value), 1e-6), 1 - 1e-6)
+        return float(scipy.special.ndtri(part))
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """Draw a number."""
+        part = rng.uniform(self.below(self.low), self.below(self.high))
+        value = self.scale * (-math.log1p(-min(part, 1 - 1e-12))) ** (1 / self.shape)
+        return float(min(max(value, self.low), self.high))
+
+
+@dataclass(frozen=True)
 class Counts:
     """How many lesions a case has that has any.
 
@@ -80,12 +126,16 @@ class Counts:
     def __post_init__(self) -> None:
         if not self.values or len(self.values) != len(self.weights):
             raise InputError("Counts have one weight for each value.")
-        if not all(1 <= n <= _MOST for n in self.values) or abs(sum(self.weights) - 1) > 1e-6:
-            raise InputError(f"Counts are from 1 to {_MOST}, and their weights sum to 1.")
+        if not all(1 <= n <= _MOST for n in self.values):
+            raise InputError(f"Counts are from 1 to {_MOST}, not {self.values}.")
+        if min(self.weights) < 0 or abs(sum(self.weights) - 1) > 1e-6:
+            raise InputError(
+                f"The weights of counts sum to 1, and none is negative: not {self.weights}."
+            )
 
     def draw(self, rng: np.random.Generator) -> int:
         """Draw a number of lesions."""
-        return int(rng.choice(self.values, p=self.weights))
+        return int(rng.choice(self.values, p=np.divide(self.weights, sum(self.weights))))
 
 
 @dataclass(frozen=True)
@@ -102,6 +152,14 @@ class Shape:
 
     mean: tuple[float, float]
     covariance: tuple[tuple[float, float], tuple[float, float]]
+
+    def __post_init__(self) -> None:
+        (a, b), (c, d) = self.covariance
+        # A spread of 0 is one: lesions of one form.
+        if b != c or min(a, d) < 0 or b * c > a * d * (1 + 1e-9):
+            raise InputError(
+                f"A covariance matrix is symmetric and not negative, not {self.covariance}."
+            )
 
     def draw(self, rng: np.random.Generator) -> tuple[float, float, float]:
         """Draw three relative axes, largest first, whose product is 1."""
@@ -134,8 +192,13 @@ class Exophytic:
     with_size: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.probability <= 1 or min(self.alpha, self.beta) <= 0:
-            raise InputError("Exophytic lesions need a probability, and alpha and beta above 0.")
+        if not 0 <= self.probability <= 1 or not all(
+            0 < value <= _NARROWEST for value in (self.alpha, self.beta)
+        ):
+            raise InputError(
+                "Exophytic lesions need a probability, and alpha and beta above 0 and at most "
+                f"{_NARROWEST:g}."
+            )
         if not -1 <= self.with_size <= 1:
             raise InputError(f"A correlation is from -1 to 1, not {self.with_size:g}.")
 
@@ -169,8 +232,8 @@ class OrganPrior:
         How many it was fitted to.
     count
         Lesions per case.
-    log_volume
-        Natural logarithm of the volume in mm3.
+    diameter_mm
+        Diameter of the sphere of the same volume.
     shape
         Axis ratios.
     location
@@ -190,7 +253,7 @@ class OrganPrior:
     cases: int
     lesions: int
     count: Counts
-    log_volume: Normal
+    diameter_mm: Weibull
     shape: Shape
     location: Location
     right: float | None
@@ -219,7 +282,7 @@ class OrganPrior:
         """
         kinds: dict[str, type] = {
             "count": Counts,
-            "log_volume": Normal,
+            "diameter_mm": Weibull,
             "shape": Shape,
             "exophytic": Exophytic,
         }
@@ -234,7 +297,7 @@ class OrganPrior:
             if rest.get("contrast_hu") is not None:
                 made["contrast_hu"] = build(Normal, rest["contrast_hu"], "part of contrast_hu")
             built: OrganPrior = build(cls, rest | made, "part of a prior")
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"This is not a prior of an organ ({error}).") from error
         return built
 
@@ -304,11 +367,15 @@ class Prior:
             if data["oncoforge_prior"] != FORMAT:
                 raise ValueError(f"its format is {data['oncoforge_prior']!r}, not {FORMAT}")
             organs = {name: OrganPrior.from_dict(one) for name, one in data["organs"].items()}
+            if wrong := [name for name, one in organs.items() if one.organ != name]:
+                raise ValueError(f"what it calls {wrong[0]} is of another organ")
         except FileNotFoundError as error:
             raise InputError(
                 f"{path} does not exist; 'oncoforge analyze LABELS --fit prior.json' writes one."
             ) from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
+        except (
+            OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, InputError
+        ) as error:  # fmt: skip
             raise InputError(
                 f"{path} is not a prior that 'oncoforge analyze --fit' wrote ({error})."
             ) from error

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from oncoforge.errors import InputError
@@ -22,7 +23,7 @@ _CYCLES = (0.4, 1.1)
 """Waves that make a surface uneven, and how many of each there are in a radius."""
 
 _ENOUGH = 0.97
-_TRIES = 4
+_TRIES = 6
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,28 @@ def _fill(
         inside = np.zeros(radius.shape, np.bool_)
         inside.reshape(-1)[order[:number]] = True
         # What lies behind an obstacle is no part of the lesion: others take its place.
-        best = cc3d.largest_k(inside, k=1, connectivity=6).astype(np.bool_)
-        lacking = wanted - int(np.count_nonzero(best))
+        piece = cc3d.largest_k(inside, k=1, connectivity=6).astype(np.bool_)
+        lacking = wanted - int(np.count_nonzero(piece))
+        if lacking < 0:
+            # The way around the obstacle opened, and all that lies behind it came at once.
+            start = best & piece
+            if not start.any():
+                start.reshape(-1)[order[piece.reshape(-1)[order]][:1]] = True
+            return _spread(start, piece, wanted)
+        best = piece
         if lacking <= (1 - _ENOUGH) * wanted or number >= len(order):
             break
         number = min(number + lacking, len(order))
     return best
+
+
+def _spread(start: NDArray[np.bool_], within: NDArray[np.bool_], wanted: int) -> NDArray[np.bool_]:
+    """Return a piece grown layer by layer inside another, to a number of voxels."""
+    piece = start
+    while (lacking := wanted - int(np.count_nonzero(piece))) > 0:
+        layer = np.flatnonzero(scipy.ndimage.binary_dilation(piece, mask=within) & ~piece)
+        if layer.size == 0:
+            break
+        piece = piece.copy()
+        piece.reshape(-1)[layer[:lacking]] = True
+    return piece

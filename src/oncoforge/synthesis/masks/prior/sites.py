@@ -37,6 +37,9 @@ _EATEN = 0.5
 """Part of its organ, or of its side, that a lesion should replace at most."""
 
 _POINTS = 400
+_HULL_STEP = 3
+"""Every third point is compared with the planes of a hull, of which there are many."""
+
 _HALVINGS = 50
 _TOGETHER = 1.0
 
@@ -116,13 +119,13 @@ def draw_wishes(
 def _draw_wish(
     prior: OrganPrior, bulges: bool, diameter_mm: float | None, rng: np.random.Generator
 ) -> Wish:
-    volume = math.exp(prior.log_volume.draw(rng))
-    if diameter_mm is not None:
-        volume = math.pi / 6 * diameter_mm**3
+    drawn = prior.diameter_mm.draw(rng)
+    diameter = drawn if diameter_mm is None else diameter_mm
     ratios = prior.shape.draw(rng)
-    outside = prior.exophytic.draw(prior.log_volume.score(math.log(volume)), rng)
+    outside = prior.exophytic.draw(prior.diameter_mm.score(diameter), rng)
     four = rng.normal(size=4)
     x, y, z, w = (float(q) for q in four / np.linalg.norm(four))
+    volume = math.pi / 6 * diameter**3
     return Wish(volume, ratios, (x, y, z, w), outside if bulges else None, int(rng.integers(2**31)))
 
 
@@ -191,10 +194,11 @@ class Sites:
     def _draw_frame(self, rng: np.random.Generator) -> Frame:
         """Draw the side."""
         toss = rng.random()
-        if len(self._frames) == 1 or self.prior.right is None:
+        if len(self._frames) == 1:
             return self._frames[0]
         left, right = self._frames
-        return right if toss < self.prior.right else left
+        # A prior that knows of no sides puts as many on either.
+        return right if toss < (0.5 if self.prior.right is None else self.prior.right) else left
 
     def _harm(self, wish: Wish, centre: NDArray[np.float64], frame: Frame) -> float:
         """Return how far a place is from what was drawn: 0 is perfect, infinite impossible."""
@@ -206,7 +210,7 @@ class Sites:
         harm = max(_ROOMY - room, 0.0)
         harm += max(organ * wish.volume_mm3 / self._volumes[frame.side] - _EATEN, 0.0)
         if wish.outside is not None:
-            out = _beyond(self._hulls[frame.side], points)
+            out = _beyond(self._hulls[frame.side], points[::_HULL_STEP])
             harm += abs(out - wish.outside)
         if any(np.linalg.norm(centre - c) < wish.radius_mm + r for c, r in self._taken):
             harm += _TOGETHER
