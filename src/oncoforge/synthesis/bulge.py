@@ -60,8 +60,8 @@ def _grain(
     spacing: Vector,
 ) -> NDArray[np.float32]:
     """Return the noise of the fat outside; vessels and edges in it are no noise."""
-    grain = image - smooth_inside(image, outside & ~seam, spacing, _GRAIN_SMOOTH_MM)
     fat = outside & ~scipy.ndimage.binary_dilation(seam & ~outside)
+    grain = image - smooth_inside(image, fat, spacing, _GRAIN_SMOOTH_MM)
     noise = np.abs(grain[fat]) if fat.any() else np.zeros(1, np.float32)
     most = min(_NOISE_SD * 1.4826 * float(np.median(noise)), _GRAIN_HU)
     grain = np.where(fat & (np.abs(grain) <= most), grain, np.float32(np.nan))

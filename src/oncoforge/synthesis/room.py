@@ -93,7 +93,7 @@ def room_around(
     inner &= (image[wide] >= _SOFT_HU[0]) & (image[wide] <= _SOFT_HU[1])
     allowed = part | (free & (inner | _looks_like_fat(image[wide], part, voxel)))
     allowed &= away <= reach_mm
-    thick = _distance(allowed, voxel) > _SHEET_MM
+    thick = _distance(allowed, voxel) >= _SHEET_MM
     allowed &= (_distance(~thick, voxel) <= _SHEET_MM) | part
     room[wide] = _connected(allowed, part)
     return room
