@@ -36,7 +36,7 @@ _DUST = 0.01
 """A lesion below this part of the volume of the largest in its organ and case is a fleck of the
 annotation and no lesion."""
 
-_SUPPOSED = 6
+SUPPOSED: Final = 6
 """Sizes are fitted as if this many lesions of the organ's usual sizes (`anatomy.ORGANS`) had been
 seen too: it steadies fits to a dozen lesions, and hardly shows in fits to a hundred."""
 
@@ -68,6 +68,7 @@ def fit_prior(
     cases: Sequence[CaseRow] = (),
     location: str = "mixture",
     source: str = "",
+    supposed: int = SUPPOSED,
 ) -> Prior:
     """Fit distributions to the lesions of every organ that has enough of them.
 
@@ -83,6 +84,9 @@ def fit_prior(
         ``"ellipsoid"`` that is filled evenly, of the same mean and covariance.
     source
         What the lesions are from, in words.
+    supposed
+        Number of lesions of the organ's usual sizes that are added to those seen, to steady the fit
+        of sizes; 0 for none.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def fit_prior(
 
     Notes
     -----
-    Diameters have a Weibull distribution, fitted by maximum likelihood to the lesions and to 6
+    Diameters have a Weibull distribution, fitted by maximum likelihood to the lesions and the
     supposed ones of the organ's usual sizes, which steady the fit to a dozen. (Over random halves
     of 24 KiTS19 tumours it foretells the other half better than a log-normal distribution.)
     Locations on the left of a paired organ are fitted together with those on the right, in a mirror
@@ -105,6 +109,8 @@ def fit_prior(
     organ and case are left out as flecks, and those cut off by the edge of the scan are where there
     are enough others.
     """
+    if supposed < 0:
+        raise InputError(f"supposed is a number of lesions, not {supposed}.")
     if location not in LOCATIONS:
         raise UnknownNameError("form of location", location, LOCATIONS)
     organs = sorted({row.organ for row in lesions})
@@ -113,7 +119,7 @@ def fit_prior(
         rows = _considerable([row for row in lesions if row.organ == organ])
         if len(rows) >= FEWEST:
             number = len({row.case for row in cases if row.organ == organ}) or None
-            fitted[organ] = _fit_organ(organ, rows, number, location)
+            fitted[organ] = _fit_organ(organ, rows, number, location, supposed)
     if not fitted:
         found = ", ".join(f"{sum(r.organ == o for r in lesions)} of the {o}" for o in organs)
         raise InputError(
@@ -134,7 +140,7 @@ def _considerable(rows: list[LesionRow]) -> list[LesionRow]:
 
 
 def _fit_organ(
-    organ: str, rows: Sequence[LesionRow], cases: int | None, location: str
+    organ: str, rows: Sequence[LesionRow], cases: int | None, location: str, supposed: int
 ) -> OrganPrior:
     per_case = [sum(r.case == case for r in rows) for case in sorted({r.case for r in rows})]
     values, times = np.unique(per_case, return_counts=True)
@@ -150,7 +156,7 @@ def _fit_organ(
         cases=len(per_case) if cases is None else cases,
         lesions=len(rows),
         count=Counts(tuple(int(n) for n in values), tuple((times / times.sum()).tolist())),
-        diameter_mm=_sizes(organ, np.array([row.equivalent_diameter_mm for row in rows])),
+        diameter_mm=_sizes(organ, np.array([row.equivalent_diameter_mm for row in rows]), supposed),
         shape=Shape(tuple(logs.mean(axis=0).tolist()), _plain(np.cov(logs.T))),
         location=place,
         # One more on each side than were seen: no side is impossible.
@@ -161,7 +167,7 @@ def _fit_organ(
     )
 
 
-def _sizes(organ: str, seen: NDArray[np.float64]) -> Weibull:
+def _sizes(organ: str, seen: NDArray[np.float64], number: int) -> Weibull:
     """Fit diameters, mm, steadied by what is known of the organ's tumours."""
     from scipy.special import ndtri  # slow to import
     from scipy.stats import weibull_min
@@ -169,7 +175,7 @@ def _sizes(organ: str, seen: NDArray[np.float64]) -> Weibull:
     low, typical, high = anatomy.organ(organ).tumor_diameter_mm or _ANY_MM
     # Small and large are about two standard deviations from typical, on a scale of ratios.
     spread = math.log(high / low) / 4
-    supposed = typical * np.exp(spread * ndtri((np.arange(_SUPPOSED) + 0.5) / _SUPPOSED))
+    supposed = typical * np.exp(spread * ndtri((np.arange(number) + 0.5) / max(number, 1)))
     shape, _, scale = weibull_min.fit(np.concatenate([seen, supposed]), floc=0)
     first, last = weibull_min.ppf(_WITHIN, shape, scale=scale)
     return Weibull(float(shape), float(scale), float(first), float(min(last, LARGEST_MM)))

@@ -43,6 +43,7 @@ def analyze(
     out: PathLike | None = None,
     fit: PathLike | None = None,
     location: str = "mixture",
+    supposed: int = 6,
     images: PathLike | None = None,
     root: PathLike | None = None,
     min_voxels: int = MIN_VOXELS,
@@ -66,6 +67,8 @@ def analyze(
         File for the prior (JSON); None fits none.
     location
         Form of the prior's locations: ``"mixture"`` of Gaussians or rotated ``"ellipsoid"``.
+    supposed
+        Lesions of the organ's usual sizes that steady the prior's sizes; 0 for none.
     overwrite
         Replace the files of an earlier analysis.
 
@@ -97,13 +100,13 @@ def analyze(
     if out is None:
         found = _measured(given, convention, organ, settings)
         if prior is not None:
-            _fit(found, prior, location)
+            _fit(found, prior, location, supposed)
         return found
     with staging(Path(out), FILES, overwrite) as folder:
         found = _measured(given, convention, organ, settings)
         _write(found, folder)
         if prior is not None:  # here, so that where none can be fitted no tables are left either
-            _fit(found, prior, location)
+            _fit(found, prior, location, supposed)
     return found
 
 
@@ -209,13 +212,14 @@ def _facts(found: Survey) -> dict[str, str]:
     return facts
 
 
-def _fit(found: Survey, path: Path, location: str) -> None:
+def _fit(found: Survey, path: Path, location: str, supposed: int) -> None:
     from oncoforge.analysis.fit import fit_prior  # needs slow imports
 
     number = len({row.case for row in found.cases})
     words = found.settings.get("convention")
     source = f"{number} cases" + (f", convention {words}" if words else "")
-    fit_prior(found.lesions, found.cases, location=location, source=source).save(path)
+    prior = fit_prior(found.lesions, found.cases, location, source, supposed)
+    prior.save(path)
 
 
 def _free(path: Path, overwrite: bool) -> Path:

@@ -61,6 +61,13 @@ Examples:
     show_default=True,
     help="Form of the prior's places: mixture (of Gaussians) or ellipsoid.",
 )
+@click.option(
+    "--supposed",
+    type=click.IntRange(0),
+    default=6,
+    show_default=True,
+    help="Lesions of the organ's usual sizes that steady the prior's sizes; 0 for none.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the files of an earlier analysis.")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary for machines.")
 def command(

@@ -100,7 +100,7 @@ def lesion_options(command: F, preset: str | None = None) -> F:
         click.option(
             "--preset",
             default=preset,
-            show_default=preset or "by method and organ",
+            show_default=preset or "by method and organ; realistic with --prior or --library",
             help="handcrafted: published or realistic (rotation, vessels, rims, ...); cellular: "
             "liver, pancreas, kidney, adaptive (other organs), realistic or released.",
         ),

@@ -177,6 +177,8 @@ def _rules(
 ) -> Rules:
     if modality is not None and modality not in MODALITIES:
         raise UnknownNameError("modality", modality, MODALITIES)
+    if convention is None and cases.header.get("convention") == "oncoforge":
+        convention = "oncoforge"  # `prepare` wrote the list
     if organ is not None and convention is None:
         raise InputError(
             "To look for an organ, say how the label maps number their organs: give --convention."

@@ -23,7 +23,7 @@ KINDS: Final = ("msd", "nnunet", "csv", "text")
 def write_list(
     cases: CaseList,
     path: str | os.PathLike[str],
-    kind: str = "msd",
+    kind: str | None = None,
     *,
     relative_to: str | os.PathLike[str] | None = None,
     copy: bool = False,
@@ -41,7 +41,7 @@ def write_list(
         ``.txt`` file for a list of one part, else a folder for ``real_tumor_train_0.txt``,
         ``real_tumor_val_0.txt`` and ``real_tumor_test_0.txt``. Folders on the way are made.
     kind
-        One of `KINDS`.
+        One of `KINDS`; None goes by the ending: ``.csv``, ``.txt``, else MSD JSON.
     relative_to
         Folder that the paths in a file are relative to, where it will be moved; by default its
         own. Paths that share no folder with it are written as absolute ones.
@@ -61,9 +61,10 @@ def write_list(
     OutputError
         If the files exist, or cannot be written.
     """
+    target = Path(os.path.abspath(path))
+    kind = kind or {".csv": "csv", ".txt": "text"}.get(target.suffix.lower(), "msd")
     if kind not in KINDS:
         raise UnknownNameError("kind of list", kind, KINDS)
-    target = Path(os.path.abspath(path))
     if kind == "nnunet":
         _write_nnunet(cases, target, copy)
         return

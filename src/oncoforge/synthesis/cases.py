@@ -118,7 +118,8 @@ def synthesize(
     seed
         The same seed gives the same bytes.
     preset
-        One of the method's; None for the one that suits the organ.
+        One of the method's; None for the one that suits the organ, or ``"realistic"`` with a prior
+        or a library.
     at
         Centres (x, y, z) that the first lesions must have, RAS mm of the world.
     in_place
@@ -201,7 +202,10 @@ def make_synthesizer(
             )
         settings["device"] = device
     name = anatomy.organ(organ).name
-    preset = preset or kind.preset_for(name)
+    if preset is None:
+        # Shapes of real tumours ask for looks to match.
+        real = prior is not None or library is not None
+        preset = "realistic" if real else kind.preset_for(name)
     if library is not None and prior is not None:
         raise InputError("Lesions come from a prior or from a library: give one of the two.")
     if library is not None:

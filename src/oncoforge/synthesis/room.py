@@ -13,8 +13,8 @@ from oncoforge.errors import InputError
 from oncoforge.synthesis.scene import bounding_box
 
 REACH_MM: Final = 45.0
-"""Tumours reach out of their organ no farther than this. Of 24 KiTS19 tumours 22 reach at most
-30 mm beyond the hull of their kidney, and two 59 and 74 mm."""
+"""Tumours reach out of their organ no farther than this. Of 25 KiTS19 tumours 23 reach at most
+32 mm beyond the hull of their kidney, and two 60 and 75 mm."""
 
 FAT_HU: Final = (-200.0, -20.0)
 """Smoothed HU of fat, with streaks of other tissue in it."""

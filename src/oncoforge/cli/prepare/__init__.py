@@ -32,7 +32,7 @@ class _Prepare(click.Group):
     """Subcommands by name; any other word is the name of a dataset."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_SUBCOMMANDS)
+        return [*_SUBCOMMANDS]  # `list` is a subcommand's module once it was run
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command:
         module = name if name in _SUBCOMMANDS else "dataset"
