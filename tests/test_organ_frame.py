@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,7 +93,7 @@ def test_any_mask_has_frames_that_together_hold_it(shape, fill, seed, organ, spa
         assert mask[frame.slices].any()
         assert (frame.size_mm > 0).all()
         held[frame.slices] = True
-    assert not (mask & ~held).any()
+    assert not (_more_than_flecks(mask) & ~held).any()
     assert bool(found) == mask.any()
     assert len(found) <= (2 if organ in PAIRED else 1)
 
@@ -114,3 +115,24 @@ def test_a_mirror_runs_from_medial_to_lateral_on_both_sides():
     # The most lateral point: lowest x on the left, highest on the right.
     assert mirrored(left.to_unit((left.low_mm[0], 0, 0)), "left")[0] == pytest.approx(1)
     assert mirrored(right.to_unit((right.high_mm[0], 0, 0)), "right")[0] == pytest.approx(1)
+
+
+def _more_than_flecks(mask):
+    """The components of at least half a percent of a mask, found independently."""
+    labels, _ = scipy.ndimage.label(mask)
+    counts = np.bincount(labels.ravel())
+    counts[0] = 0
+    return mask & (counts[labels] >= min(0.005 * counts.sum(), counts.max()))
+
+
+def test_a_fleck_far_away_does_not_move_the_frame():
+    mask = np.zeros((60, 50, 40), bool)
+    mask[10:25, 20:35, 10:30] = mask[38:52, 20:35, 10:30] = True
+    clean = frames(mask, (1, 1, 2), "kidney")
+    mask[1, 2, 2] = mask[58, 48, 39] = True
+    assert frames(mask, (1, 1, 2), "kidney") == clean
+    one = np.zeros((30, 30, 30), bool)
+    one[5:20, 5:20, 5:20] = True
+    whole = frames(one, (1, 1, 1), "liver")
+    one[29, 29, 29] = True
+    assert frames(one, (1, 1, 1), "liver") == whole

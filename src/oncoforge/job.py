@@ -44,6 +44,7 @@ Step = Callable[[str], None]
 
 _HALF_WINDOW_HU = 125.0
 _WIDEST_SOFT_HU = 450.0
+_FAT_HU = -150.0
 
 
 def _silent(_: str) -> None:
@@ -310,7 +311,9 @@ def _run(
     overwrite: bool,
     step: Step,
 ) -> Outcome:
-    with staging(out, (*FILES, *MOVIE), overwrite) as folder:
+    paths = (origin.options.get(key) for key in ("image_path", "labels_path"))
+    inputs = [Path(path) for path in paths if path]
+    with staging(out, (*FILES, *MOVIE), overwrite, inputs) as folder:
         step("Reading the CT" if origin.kind == "files" else "Making the phantom")
         try:
             case = origin.case()
@@ -410,7 +413,7 @@ def _view(
         organ=mask,
         instances=made.synthesis.instances(box),
         spacing=made.spacing,
-        window=_window(organ, before[mask]),
+        window=_window(organ, before[mask], recipe.exophytic),
         lesions=record["lesions"],
         skipped=record["skipped"],
         remarks=record["remarks"],
@@ -431,14 +434,18 @@ def _view(
     )
 
 
-def _window(organ: anatomy.Organ, values: NDArray[np.float32]) -> tuple[float, float]:
+def _window(
+    organ: anatomy.Organ, values: NDArray[np.float32], bulges: bool
+) -> tuple[float, float]:
     """Return a display window: about a soft organ as it is in this scan, whatever its phase."""
     low, high = organ.window
     airy = np.quantile(values, 0.05) < AIRY_HU
     if airy or high - low > _WIDEST_SOFT_HU:
         return float(low), float(high)
     middle = float(np.median(values))
-    return round(middle - _HALF_WINDOW_HU), round(middle + _HALF_WINDOW_HU)
+    low = middle - _HALF_WINDOW_HU
+    # What bulges out must stand out from fat, which black would hide.
+    return round(min(low, _FAT_HU) if bulges else low), round(middle + _HALF_WINDOW_HU)
 
 
 def _fingerprint(case: Case) -> str:

@@ -20,6 +20,9 @@ PAIRED: Final = frozenset(
 _CONSIDERABLE = 0.1
 """Components below this part of an organ's volume do not tell its sides."""
 
+_FLECK = 0.005
+"""Components below this part of an organ's volume do not tell where it ends."""
+
 _APART = 0.3
 """Two sides share at most this part of the narrower one's width."""
 
@@ -108,22 +111,39 @@ def frames(
     if bounds is None:
         return ()
     voxel = np.asarray(spacing, float)
+    # Flecks of a segmentation, which may lie anywhere, are not where the organ is.
+    box = tuple(slice(a, b) for a, b in zip(*bounds, strict=True))
+    body, start = _without_flecks(mask[box]), bounds[0]
+    cut = _sagittal_cut(body, voxel) if organ in PAIRED else None
+    if cut is not None:
+        left, right = _bounds(body[:cut]), _bounds(body[cut:])
+        assert left is not None  # the cut runs between two considerable parts
+        assert right is not None
+        moved = start + np.array([cut, 0, 0])
+        return (
+            _frame("left", left[0] + start, left[1] + start, voxel),
+            _frame("right", right[0] + moved, right[1] + moved, voxel),
+        )
+    whole = _bounds(body)
+    assert whole is not None  # the largest component is no fleck
+    low, high = whole[0] + start, whole[1] + start
     if organ not in PAIRED:
-        return (_frame("", *bounds, voxel),)
-    low, high = bounds
-    cut = _sagittal_cut(mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], voxel)
-    if cut is None:
-        # One side only: the middle of the scan, about where the patient's is, tells which.
-        middle = (mask.shape[0] - 1) / 2 if middle_mm is None else middle_mm / voxel[0]
-        side = "left" if (low[0] + high[0] - 1) / 2 < middle else "right"
-        return (_frame(side, low, high, voxel),)
-    found = []
-    for side, a, b in (("left", 0, low[0] + cut), ("right", low[0] + cut, mask.shape[0])):
-        part = _bounds(mask[a:b])
-        assert part is not None  # the cut runs between two considerable parts
-        offset = np.array([a, 0, 0])
-        found.append(_frame(side, part[0] + offset, part[1] + offset, voxel))
-    return tuple(found)
+        return (_frame("", low, high, voxel),)
+    # One side only: the middle of the scan, about where the patient's is, tells which.
+    middle = (mask.shape[0] - 1) / 2 if middle_mm is None else middle_mm / voxel[0]
+    return (_frame("left" if (low[0] + high[0] - 1) / 2 < middle else "right", low, high, voxel),)
+
+
+def _without_flecks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the components of a mask that are more than flecks."""
+    import cc3d  # slow to import
+
+    labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=6)
+    counts = np.bincount(labels.ravel())
+    counts[0] = 0
+    kept = counts >= min(_FLECK * counts.sum(), counts.max())
+    kept[0] = False
+    return mask if kept[1:].all() else np.asarray(kept[labels])
 
 
 def _bounds(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:

@@ -25,8 +25,10 @@ from oncoforge.analysis.tables import (
 )
 from oncoforge.anatomy.organs import tumor_bearing
 from oncoforge.errors import InputError, OutputError
+from oncoforge.lists.inputs import keep_inputs
 from oncoforge.parallel import Progress, silent
 from oncoforge.reports.analysis import AnalysisView, render
+from oncoforge.reports.wording import count
 from oncoforge.staging import staging
 from oncoforge.version import __version__
 
@@ -89,6 +91,9 @@ def analyze(
     given = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
     prior = None if fit is None else _free(Path(fit), overwrite)
 
+    written = [Path(out, name) for name in FILES] if out is not None else []
+    keep_inputs([*written, *([] if prior is None else [prior])], given)
+
     settings = {
         "images": images,
         "root": root,
@@ -116,6 +121,11 @@ def _measured(
     """Measure, or read what was measured earlier; refuse where no case could be."""
     if given and all(map(is_lesions, given)):
         return read_survey(given, organ)
+    if tables := [source for source in given if is_lesions(source)]:
+        raise InputError(
+            f"{tables[0]} is a table of lesions and {_other(given)} is not; measure label maps "
+            "first, and then give the tables of both."
+        )
     found = survey(given, convention, organ, **settings)
     failures = found.failures
     if failures and len(failures) == found.settings["label_maps"]:
@@ -125,6 +135,11 @@ def _measured(
         hint = " Where the list is from another machine, give --root." if absent else ""
         raise InputError(f"{lead}{failures[0]}{hint}")
     return found
+
+
+def _other(given: Sequence[PathLike]) -> str:
+    """Name the first source that is no table of lesions."""
+    return str(next(source for source in given if not is_lesions(source)))
 
 
 def read_survey(tables: Sequence[PathLike], organ: str | None = None) -> Survey:
@@ -170,6 +185,7 @@ def record(found: Survey) -> dict[str, Any]:
         "organs": summarize(found.lesions, found.cases),
         "failures": list(found.failures),
         "without_organ": list(found.bare),
+        **({"remarks": list(found.remarks)} if found.remarks else {}),
         "lesions": [plain(row) for row in found.lesions],
         "cases": [plain(row) for row in found.cases],
     }
@@ -217,7 +233,7 @@ def _fit(found: Survey, path: Path, location: str, supposed: int) -> None:
 
     number = len({row.case for row in found.cases})
     words = found.settings.get("convention")
-    source = f"{number} cases" + (f", convention {words}" if words else "")
+    source = count(number, "case") + (f", convention {words}" if words else "")
     prior = fit_prior(found.lesions, found.cases, location, source, supposed)
     prior.save(path)
 

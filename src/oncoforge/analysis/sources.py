@@ -69,20 +69,20 @@ def find_sources(
 def _expanded(source: PathLike, root: PathLike | None) -> tuple[list[Entry], list[Path]]:
     """Return the entries of a list, or the files that are meant otherwise."""
     path = Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):  # Path.is_dir raises for names that are too long
         return [], _below(path)
     if path.name.lower().endswith(LISTS):
         entries = [entry for entry in read_list(path, root) if entry.label is not None]
         if not entries:
             raise InputError(f"{path} names no label maps; give a list of cases with labels.")
         return entries, []
-    if not path.exists() and glob.has_magic(str(source)):
+    if not os.path.exists(path) and glob.has_magic(str(source)):
         matches = [Path(match) for match in sorted(glob.glob(str(source), recursive=True))]
         files = [f for m in matches for f in (_below(m) if m.is_dir() else [m.absolute()])]
         if not files:
             raise InputError(f"Nothing matches {source}. Check the pattern and the folder.")
         return [], files
-    if not path.exists():
+    if not os.path.exists(path):
         raise InputError(f"{path} does not exist. Check the path.")
     return [], [path.absolute()]
 
@@ -134,8 +134,8 @@ def _paired(entries: Sequence[Entry], folder: Path) -> list[Entry]:
     if not any(entry.image for entry in paired):
         example = f", such as {files[0].name}" if files else ""
         raise InputError(
-            f"{folder} holds {len(files)} images{example}, and none has the id of a case, such as "
-            f"{entries[0].case}. Name them alike, or give a list of cases with both."
+            f"{folder} holds {len(files)} image{'s' * (len(files) != 1)}{example}, and none has the "
+            f"id of a case, such as {entries[0].case}. Name them alike, or give a list of cases with both."
         )
     return paired
 

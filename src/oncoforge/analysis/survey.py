@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from oncoforge import anatomy
+from oncoforge.analysis.geometry import doubts
 from oncoforge.analysis.measure import MIN_VOXELS, Image, measure
 from oncoforge.analysis.rows import CaseRow, LesionRow
 from oncoforge.analysis.sources import PathLike, find_sources
@@ -37,6 +38,8 @@ class Survey:
         Ids of cases in which the organs in question have no voxel.
     settings
         How it was made, for the record.
+    remarks
+        What to know of the label maps: one sentence each.
     """
 
     lesions: tuple[LesionRow, ...]
@@ -44,6 +47,7 @@ class Survey:
     failures: tuple[str, ...] = ()
     bare: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     @property
     def organs(self) -> tuple[str, ...]:
@@ -97,7 +101,7 @@ def survey(
     Raises
     ------
     InputError
-        If there are no label maps, or a setting makes no sense.
+        If there are no label maps, the convention has no tumours, or a setting makes no sense.
     UnknownNameError
         If there is no such convention or organ.
     """
@@ -105,6 +109,11 @@ def survey(
         raise InputError(f"min_voxels is {min_voxels}; give a number from 1.")
     name = None if organ is None else tumor_bearing(organ).name
     translation = anatomy.convention(convention, name)
+    if not any(target.endswith("_tumor") for target in translation.targets.values()):
+        raise InputError(
+            f"The convention {translation.name!r} has no label for tumours, so there is nothing to "
+            "measure; give the convention that the label maps follow."
+        )
     given = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
     entries = find_sources(given, images, root)
     work = partial(
@@ -117,15 +126,16 @@ def survey(
     )
     lesions: list[LesionRow] = []
     cases: list[CaseRow] = []
-    failures, bare = [], []
+    failures, bare, remarks = [], [], []
     for entry, result in zip(entries, each(work, entries, workers, progress), strict=True):
         if isinstance(result, Failure):
             failures.append(_with_case(result.sentence, entry))
             continue
-        if not result[1]:
+        if not result.cases:
             bare.append(entry.case)
-        lesions += result[0]
-        cases += result[1]
+        lesions += result.lesions
+        cases += result.cases
+        remarks += result.remarks
     settings = {
         "convention": translation.name,
         "organ": name,
@@ -134,7 +144,9 @@ def survey(
         "images": any(entry.image is not None for entry in entries),
         "label_maps": len(entries),
     }
-    return Survey(tuple(lesions), tuple(cases), tuple(failures), tuple(bare), settings)
+    return Survey(
+        tuple(lesions), tuple(cases), tuple(failures), tuple(bare), settings, tuple(remarks)
+    )
 
 
 def read_oncoforge(path: Path, convention: anatomy.Convention) -> Volume:
@@ -154,6 +166,15 @@ def read_oncoforge(path: Path, convention: anatomy.Convention) -> Volume:
         raise InputError(f"{path} does not fit its label convention. {error}") from None
 
 
+@dataclass(frozen=True)
+class _Case:
+    """What was measured in one case."""
+
+    lesions: list[LesionRow]
+    cases: list[CaseRow]
+    remarks: list[str]
+
+
 def _measured(
     entry: Entry,
     convention: anatomy.Convention,
@@ -161,13 +182,13 @@ def _measured(
     min_voxels: int,
     paired: bool,
     force: bool,
-) -> tuple[list[LesionRow], list[CaseRow]]:
+) -> _Case:
     assert entry.label is not None  # find_sources gives no others
     if paired and entry.image is None:
         raise InputError(f"{entry.label} has no image of its id in the folder of --images.")
     labels = read_oncoforge(entry.label, convention)
     image = None if entry.image is None else _image_of(labels, entry, force)
-    return measure(
+    lesions, cases = measure(
         labels.array,
         labels.grid,
         entry.case,
@@ -176,6 +197,8 @@ def _measured(
         min_voxels=min_voxels,
         axis_codes=labels.source.grid.axis_codes,
     )
+    remarks = [f"{entry.label} {what}" for _, what in doubts(labels.source)]
+    return _Case(lesions, cases, remarks)
 
 
 def _image_of(labels: Volume, entry: Entry, force: bool) -> Image:

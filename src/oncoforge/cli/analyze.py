@@ -95,10 +95,13 @@ def command(
     if as_json:
         written = {name: str(path) for name, path in (("out", out), ("fit", fit)) if path}
         told = {**written, "organs": summary, "failures": found.failures}
+        told |= {"remarks": found.remarks} if found.remarks else {}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         _show(summary)
         _tell(found.failures, found.bare)
+        for remark in found.remarks:
+            click.echo(f"Note: {remark}")
         if out is not None:
             click.echo(f"Tables: {out / 'lesions.csv'}, {out / 'cases.csv'}, {out / RECORD}")
             click.echo(f"Report: {out / 'report.html'}")

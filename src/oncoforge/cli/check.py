@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -119,7 +120,7 @@ def _other(path: Path, root: Path | None) -> CaseList:
     """Read a list to compare with: from its own place, or below the same root."""
     found = read_list(path)
     files = [file for entry in found for file in (entry.image, entry.label) if file is not None]
-    if root is None or any(file.exists() for file in files):
+    if root is None or any(map(os.path.exists, files)):
         return found
     return read_list(path, root)
 

@@ -14,6 +14,7 @@ from oncoforge.datasets.examine import Facts
 from oncoforge.datasets.findings import Finding
 from oncoforge.datasets.leakage import Place
 from oncoforge.lists import SPLITS, CaseList
+from oncoforge.reports.wording import count
 
 _FEWEST_CASES: Final = 5
 _FAR_FACTOR: Final = 2.0
@@ -112,7 +113,9 @@ def header(cases: CaseList, facts: Sequence[Facts]) -> Iterator[Finding]:
     unseen = sorted(set(cases.labels) - {0}.union(*seen))
     if seen and unseen:
         names = ", ".join(f"{value} ({cases.labels[value]})" for value in unseen)
-        sentence = f"The list names labels that none of its {len(seen)} label maps has: {names}."
+        sentence = (
+            f"The list names labels that none of its {count(len(seen), 'label map')} has: {names}."
+        )
         yield Finding("header-unseen", sentence)
     for part in SPLITS:
         without = [entry.case for entry in cases.part(part) if entry.label is None]

@@ -205,7 +205,7 @@ def _check_files(cases: CaseList) -> None:
     files = [path for entry in cases for path in (entry.image, entry.label) if path is not None]
     if not files:
         raise InputError(f"{name} names no files. Give a list of images, of label maps, or both.")
-    if not any(path.exists() for path in files):
+    if not any(map(os.path.exists, files)):
         where = os.path.commonpath([path.parent for path in files])
         what = f"none of the {len(files)} files" if len(files) > 1 else "not one file"
         raise InputError(

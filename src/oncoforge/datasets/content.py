@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,10 +48,10 @@ def read_content(entry: Entry, force: bool = True) -> Content:
         If a file cannot be read.
     """
     image, labels = None, ""
-    if entry.image is not None and entry.image.exists():
+    if entry.image is not None and os.path.exists(entry.image):
         stored = open_volume(entry.image, force=force)
         image = fingerprint(entry.image, stored.image(), stored.source.grid.ras().spacing)
-    if entry.label is not None and entry.label.exists():
+    if entry.label is not None and os.path.exists(entry.label):
         labels = label_digest(open_labels(entry.label).labels())
     return Content(image, labels)
 

@@ -23,6 +23,7 @@ from oncoforge.formats import read_image
 from oncoforge.grid import Grid
 from oncoforge.lists import Entry
 from oncoforge.parallel import Failure, Progress, each, silent
+from oncoforge.reports.wording import count
 from oncoforge.staging import staging
 from oncoforge.synthesis.library.items import INDEX, Index, is_file_stem
 
@@ -123,7 +124,7 @@ def _of(entry: Entry, sentence: str) -> str:
 
 def _nothing(cases: int, left_out: Sequence[str], failed: Sequence[str]) -> str:
     """Say why a library would be empty."""
-    found = f"{len(left_out)} tumours, and none is wanted" if left_out else "no tumour"
+    found = f"{count(len(left_out), 'tumour')}, and none is wanted" if left_out else "no tumour"
     example = next(iter([*left_out, *failed]), "Check the convention and the organ.")
     return f"{cases} case{'s' * (cases != 1)} hold{'s' * (cases == 1)} {found}. {example}"
 

@@ -16,6 +16,7 @@ from oncoforge.errors import InputError
 from oncoforge.formats import write_image, write_labels
 from oncoforge.grid import Grid
 from oncoforge.organ_frame import Frame, frames
+from oncoforge.reports.wording import count
 from oncoforge.synthesis.base import sphere_diameter
 from oncoforge.synthesis.library.items import ORGAN, TUMOR, Item
 from oncoforge.synthesis.scene import Box, bounding_box
@@ -133,7 +134,7 @@ class Cutter:
         wanted = self.wanted
         diameter = sphere_diameter(voxels * float(np.prod(self.grid.spacing)))
         if voxels < wanted.min_voxels:
-            return f"has {voxels} voxels, fewer than {wanted.min_voxels}"
+            return f"has {count(voxels, 'voxel')}, fewer than {wanted.min_voxels}"
         if not wanted.min_diameter_mm <= diameter <= wanted.max_diameter_mm:
             return f"is {diameter:.1f} mm wide, which is not asked for"
         if any(s.start == 0 or s.stop == n for s, n in zip(box, self.labels.shape, strict=True)):

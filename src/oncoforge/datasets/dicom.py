@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from oncoforge.errors import InputError, OutputError
-from oncoforge.formats.atomic import atomic_write
 from oncoforge.formats.dicom_slice import looks_like_dicom, read_slice
 from oncoforge.formats.read import read_image
 from oncoforge.formats.write import write_image
 from oncoforge.lists import case_ids
 from oncoforge.lists.msd import dump
 from oncoforge.parallel import Failure, Progress, each, silent
+from oncoforge.staging import staging
 
 INDEX: Final = "dicom.json"
 
@@ -129,6 +129,8 @@ def convert(
 ) -> tuple[Converted, ...]:
     """Write series as NIfTI: whole HU, one file each, with an index ``dicom.json``.
 
+    All appear together at the end, so that a run that is stopped leaves nothing.
+
     Parameters
     ----------
     series
@@ -156,17 +158,18 @@ def convert(
     """
     folder = Path(out).absolute()
     names = _names(series, number)
-    _check(folder, names, overwrite)
-    work = partial(_convert_one, out=folder)
-    results = each(work, list(zip(series, names, strict=True)), workers, progress)
-    done = [
-        Converted(one, sentence=result.sentence) if isinstance(result, Failure) else result
-        for one, result in zip(series, results, strict=True)
-    ]
-    done.extend(failed)
+    _keep_slices(folder, names)
     start = Path(root).absolute()
-    with atomic_write(folder / INDEX) as file:
-        file.write(dump({"series": [_entry(one, start, number) for one in done]}))
+    with staging(folder, [INDEX, *names], overwrite) as stage:
+        work = partial(_convert_one, out=stage)
+        results = each(work, list(zip(series, names, strict=True)), workers, progress)
+        done = [
+            Converted(one, sentence=result.sentence) if isinstance(result, Failure) else result
+            for one, result in zip(series, results, strict=True)
+        ]
+        done.extend(failed)
+        content = dump({"series": [_entry(one, start, number) for one in done]})
+        (stage / INDEX).write_bytes(content)
     return tuple(done)
 
 
@@ -195,16 +198,14 @@ def _names(series: Sequence[Series], number: bool) -> list[str]:
     return [f"{name}.nii.gz" for name in case_ids([Path(name) for name in plain])]
 
 
-def _check(folder: Path, names: Sequence[str], overwrite: bool) -> None:
-    there = next((name for name in (INDEX, *names) if (folder / name).exists()), None)
-    if there is not None and not overwrite:
+def _keep_slices(folder: Path, names: Sequence[str]) -> None:
+    """Refuse to write where a DICOM file is, whatever its name."""
+    there = (folder / name for name in (INDEX, *names))
+    own = next((path for path in there if path.is_file() and looks_like_dicom(path)), None)
+    if own is not None:
         raise OutputError(
-            f"{folder} already holds {there}; choose another folder, or --overwrite to replace it."
+            f"{own} is a DICOM file, and these stay as they are; choose another --out."
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error.strerror or error}.") from error
 
 
 def _convert_one(item: tuple[Series, str], out: Path) -> Converted:

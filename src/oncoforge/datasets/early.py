@@ -18,6 +18,7 @@ from oncoforge.anatomy.organs import tumor_bearing
 from oncoforge.datasets.early_maps import Limits, Tally, select_case, tumor_classes
 from oncoforge.errors import InputError
 from oncoforge.lists import CaseList, Entry
+from oncoforge.lists.inputs import keep_inputs
 from oncoforge.lists.write import write_list
 from oncoforge.parallel import Failure, Progress, each, silent
 from oncoforge.staging import staging
@@ -113,6 +114,8 @@ def select_early(
     lists = [LIST, LATE, RECORD]
     lists += [f"{kind}-{o}.json" for o in classes for kind in ("list", "late")]
     names = dict.fromkeys([*files, *_earlier(folder)])
+    targets = [*(folder / n for n in lists), *(folder / LABELS / n for n in names)]
+    keep_inputs(targets, [*given, *(path for entry in entries for path in entry.files)])
     with (
         staging(folder, lists, overwrite) as stage,
         staging(folder / LABELS, list(names), overwrite) as maps,

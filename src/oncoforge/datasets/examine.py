@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,7 +168,7 @@ def _open(entry: Entry, rules: Rules) -> _Opened:
 def _header(opened: _Opened, path: Path | None, rules: Rules, labels: bool) -> StoredVolume | None:
     if path is None:
         return None
-    if not path.exists():
+    if not os.path.exists(path):
         opened.findings.append(("missing", f"{path} does not exist."))
         return None
     try:

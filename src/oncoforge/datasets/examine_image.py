@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from oncoforge.analysis.geometry import doubts, unplaced
 from oncoforge.errors import InputError
 from oncoforge.formats.hounsfield import check_hu, subsample
 from oncoforge.formats.stored import StoredVolume
@@ -20,8 +21,9 @@ _FORCE: Final = " If it is right all the same"
 
 def geometry_findings(file: StoredVolume) -> list[tuple[str, str]]:
     """Say what is odd about where a file places its voxels: kinds and sentences."""
-    grid, found = file.source.grid, []
-    if lost_geometry(grid):
+    grid = file.source.grid
+    found = [(kind, f"{file.path} {what}") for kind, what in doubts(file.source)]
+    if lost_geometry(grid) and not unplaced(file.source):
         found.append(
             (
                 "lost-geometry",

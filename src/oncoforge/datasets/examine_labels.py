@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from oncoforge.anatomy import Convention
 from oncoforge.errors import InputError
 from oncoforge.formats.hounsfield import check_hu, subsample
+from oncoforge.reports.wording import count
 
 _ENOUGH_VOXELS: Final = 500
 _FORCE: Final = " If it is right all the same"
@@ -200,7 +201,7 @@ def _value_findings(
         return []
     shown = ", ".join(str(value) for value in unknown[:8]) + (", ..." if len(unknown) > 8 else "")
     number = sum(voxels[value] for value in unknown)
-    return [(kind, f"holds label {shown} ({number} voxels), which {owner} does not know.")]
+    return [(kind, f"holds label {shown} ({count(number, 'voxel')}), which {owner} does not know.")]
 
 
 def _absent(

@@ -40,6 +40,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "header-values": Kind("warning", "label values that the list does not name"),
         "label-empty": Kind("warning", "empty label map"),
         "lost-geometry": Kind("warning", "header without geometry"),
+        "sheared": Kind("warning", "sheared axes"),
         "organ-hu": Kind("warning", "organ of an implausible HU"),
         "tumour-apart": Kind("warning", "tumour that touches no organ"),
         "image-twice": Kind("warning", "image that is listed twice"),

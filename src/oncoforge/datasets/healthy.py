@@ -17,6 +17,7 @@ from oncoforge.errors import InputError
 from oncoforge.formats.open import open_labels
 from oncoforge.lists import CaseList, Entry
 from oncoforge.parallel import Failure, Progress, each, silent
+from oncoforge.reports.wording import count
 
 HEALTHY: Final = "healthy"
 WITH_TUMOR: Final = "with tumour"
@@ -208,9 +209,10 @@ def _remarks(
     listed = cases.header.get("dataset") is not None and tumor not in cases.labels.values()
     unknown = sum(1 for v in verdicts if v.verdict == HEALTHY and not v.known)
     if (listed or tumor not in convention.targets.values()) and unknown:
+        taken = f"{count(unknown, 'case')} {'are' if unknown > 1 else 'is'} taken"
         yield (
-            f"The labels of this list have no class for tumours of the {words}: {unknown} cases "
-            "are taken as healthy although nothing says so. Use --known to leave them out."
+            f"The labels of this list have no class for tumours of the {words}: {taken} as healthy "
+            "although nothing says so. Use --known to leave them out."
         )
     for v in verdicts:
         if v.known and v.verdict == WITH_TUMOR:

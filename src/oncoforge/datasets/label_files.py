@@ -135,11 +135,12 @@ def fingerprint(files: Mapping[str, Path], grid: Grid | None) -> str:
     return digest.hexdigest()
 
 
-def sizes_of(folder: Path) -> str:
-    """Return a hash of the names and sizes of the files in a folder."""
+def state_of(folder: Path) -> str:
+    """Return a hash of the names, sizes and times of change of the files in a folder."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        found = path.stat()
+        digest.update(f"{path.name}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
     return digest.hexdigest()
 
 

@@ -11,6 +11,7 @@ from oncoforge.datasets.content import Content, Similar, across, read_content, s
 from oncoforge.datasets.identity import identity
 from oncoforge.errors import InputError
 from oncoforge.lists import SPLITS, CaseList, Entry
+from oncoforge.lists.names import is_number
 from oncoforge.parallel import Failure, Progress, each, silent
 
 SHOWN: Final = 12
@@ -83,6 +84,9 @@ class Leak:
         return {**sides, "reasons": list(self.reasons)}
 
 
+ADVICE: Final = "Keep the cases of a patient in one part (oncoforge prepare split does)"
+
+
 class LeakError(InputError):
     """A list whose parts share patients.
 
@@ -92,17 +96,19 @@ class LeakError(InputError):
         All pairs; the sentence names the first dozen.
     name
         What to call the list.
+    advice
+        What to do, as the start of a sentence that the pairs end.
     """
 
-    def __init__(self, leaks: Sequence[Leak], name: str) -> None:
+    def __init__(self, leaks: Sequence[Leak], name: str, advice: str = ADVICE) -> None:
         self.leaks = tuple(leaks)
         lines = [f"  {leak}" for leak in leaks[:SHOWN]]
         if len(leaks) > SHOWN:
             lines.append(f"  and {len(leaks) - SHOWN} more")
         pairs = "1 pair of cases" if len(leaks) == 1 else f"{len(leaks)} pairs of cases"
         super().__init__(
-            f"{name} leaks: {pairs} in different parts show one patient. Keep the cases of a "
-            "patient in one part (oncoforge prepare split does):\n" + "\n".join(lines)
+            f"{name} leaks: {pairs} in different parts show one patient. {advice}:\n"
+            + "\n".join(lines)
         )
 
 
@@ -148,8 +154,11 @@ def check_leaks(
     workers: int | None = None,
     progress: Progress = silent,
     against: Sequence[CaseList] = (),
+    advice: str = ADVICE,
 ) -> None:
     """Refuse a list whose parts share patients; the arguments are those of `find_leaks`.
+
+    `advice` says what to do, as the start of a sentence that the pairs end.
 
     Raises
     ------
@@ -158,7 +167,7 @@ def check_leaks(
     """
     leaks = find_leaks(cases, content, workers, progress, against)
     if leaks:
-        raise LeakError(leaks, str(cases.path or cases.name or "The list"))
+        raise LeakError(leaks, str(cases.path or cases.name or "The list"), advice)
 
 
 def places(cases: CaseList, against: Sequence[CaseList] = ()) -> list[Place]:
@@ -221,7 +230,7 @@ def _patient_keys(place: Place) -> Iterator[tuple[Hashable, str]]:
     patient, explicit = place.entry.patient, place.entry.patient != place.entry.case
     yield (place.source, patient), f"same patient {patient}"
     # "12" or "case_00012" of another list is someone else as a rule, unless it says "patient".
-    if explicit or not (patient.isdigit() or identity(place.entry, place.dataset)):
+    if explicit or not (is_number(patient) or identity(place.entry, place.dataset)):
         yield patient, f"same patient {patient}"
 
 

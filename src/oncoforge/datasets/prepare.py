@@ -21,12 +21,14 @@ from oncoforge.datasets.prepare_case import (
     Prepared,
     Wishes,
     label_names,
+    targets_of,
 )
-from oncoforge.datasets.prepare_record import LIST, head_of, read_earlier, remove, save
+from oncoforge.datasets.prepare_record import LIST, RECORD, head_of, read_earlier, remove, save
 from oncoforge.datasets.record import Dataset
 from oncoforge.datasets.tables import write_csv
 from oncoforge.errors import InputError, OutputError
 from oncoforge.lists import CaseList, Entry, patient_of, write_list
+from oncoforge.lists.inputs import keep_inputs
 from oncoforge.parallel import Failure, Progress, each, silent
 from oncoforge.version import __version__
 
@@ -121,7 +123,8 @@ def prepare(
     InputError
         If nothing of the dataset is in `root`, or the labels need an organ.
     OutputError
-        If `out` holds something else, or cannot be written.
+        If `out` holds something else, its files would replace those of `root`, or it cannot be
+        written.
     """
     wishes = _checked(wishes or Wishes(), dataset)
     start, target = Path(os.path.abspath(root)), Path(os.path.abspath(out))
@@ -130,12 +133,15 @@ def prepare(
     if labelled is not None:
         Maker(dataset, wishes, start, target).table(labelled)  # refuses what makes no sense
     head = head_of(dataset, start, findings.way, wishes)
-    earlier = read_earlier(target, head, overwrite)
+    targets = [RECORD, LIST, TABLE, *(name for f in findings.cases for name in targets_of(f))]
+    keep_inputs([target / name for name in targets], _sources(findings.cases))
+    earlier = read_earlier(target, head, overwrite, targets)
     _make_folders(target)
     maker = Maker(dataset, wishes, start, target, earlier)
     saved = time.monotonic()
     cases: list[Prepared] = []
     try:
+        save(target, head, cases, earlier)  # from here on, what is there is of this run
         for found, result in _results(maker, findings.cases, workers, progress):
             cases.append(_as_case(found, result, dataset))
             if time.monotonic() - saved > _SAVE_EVERY_S:
@@ -153,6 +159,11 @@ def _results(
     maker: Maker, cases: Sequence[Found], workers: int | None, progress: Progress
 ) -> Iterator[tuple[Found, Prepared | Failure]]:
     return zip(cases, each(maker, cases, workers, progress), strict=True)
+
+
+def _sources(cases: Sequence[Found]) -> list[Path]:
+    images = [found.image for found in cases if found.image is not None]
+    return images + [path for found in cases for path in found.labels.values()]
 
 
 def _checked(wishes: Wishes, dataset: Dataset) -> Wishes:

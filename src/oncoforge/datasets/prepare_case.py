@@ -17,7 +17,7 @@ from oncoforge.datasets.label_files import (
     fingerprint,
     read_parts,
     read_whole,
-    sizes_of,
+    state_of,
 )
 from oncoforge.datasets.label_table import LabelTable, Moved, table_of_classes, table_of_convention
 from oncoforge.datasets.record import Dataset
@@ -78,7 +78,7 @@ class Prepared:
     source_image, source_labels
         Where they came from.
     image_from
-        Hash of the names and sizes of the DICOM slices that were converted; else empty.
+        Hash of the names, sizes and times of the DICOM slices that were converted; else empty.
     made_from
         Hash of the labels that it was made from.
     voxels
@@ -216,13 +216,13 @@ class Maker:
             (_link if self.wishes.link else _copy)(path.absolute(), self.out / name)
             return {"image": name}
         name = f"{IMAGES}/{case}.nii.gz"
-        sizes = "" if path.is_file() else sizes_of(path)
+        state = "" if path.is_file() else state_of(path)
         before = self.earlier.get(case)
-        kept = before and sizes and before.image_from == sizes and (self.out / name).is_file()
+        kept = before and state and before.image_from == state and (self.out / name).is_file()
         if not kept:
             volume = read_image(path)
             write_image(self.out / name, volume.array, volume.source)
-        return {"image": name, "image_from": sizes}
+        return {"image": name, "image_from": state}
 
 
 def label_names(style: str, organ: str | None) -> dict[int, str]:
@@ -235,7 +235,20 @@ def label_names(style: str, organ: str | None) -> dict[int, str]:
     return {0: "background", 1: name, 2: f"{name}_tumor"}
 
 
+def targets_of(found: Found) -> tuple[str, ...]:
+    """Return the files that a case can become, by their paths below the output folder."""
+    image = found.image
+    names = [] if image is None else [f"{IMAGES}/{found.case}.nii.gz"]
+    if image is not None and (end := ending(image).lower()) not in ("", *_IN_TWO_FILES):
+        names = [f"{IMAGES}/{found.case}{end}"]
+    return (*names, *([f"{LABELS}/{found.case}.nii.gz"] if found.labels else []))
+
+
 def _link(source: Path, target: Path) -> None:
+    if os.path.realpath(target.parent) == os.path.realpath(source.parent) and (
+        target.name == source.name
+    ):
+        raise OutputError(f"{target} cannot be a link to itself; choose another --out.")
     if target.is_symlink() and os.readlink(target) == str(source):
         return
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")

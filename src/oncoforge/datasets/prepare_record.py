@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -36,7 +37,9 @@ def head_of(dataset: Dataset, root: Path, way: str, wishes: Wishes) -> dict[str,
     }
 
 
-def read_earlier(out: Path, head: Mapping[str, Any], overwrite: bool) -> dict[str, Prepared]:
+def read_earlier(
+    out: Path, head: Mapping[str, Any], overwrite: bool, targets: Sequence[str] = (LIST,)
+) -> dict[str, Prepared]:
     """Read what an earlier run made; refuse to mix two different runs.
 
     Parameters
@@ -47,6 +50,8 @@ def read_earlier(out: Path, head: Mapping[str, Any], overwrite: bool) -> dict[st
         From `head_of`, of the run that is to come.
     overwrite
         Remove what a different run made there.
+    targets
+        Every file that the run to come may write, by its path below `out`.
 
     Returns
     -------
@@ -56,13 +61,14 @@ def read_earlier(out: Path, head: Mapping[str, Any], overwrite: bool) -> dict[st
     Raises
     ------
     OutputError
-        If the folder holds the result of a different run, or another list.
+        If the folder holds the result of a different run, or files that no run recorded.
     """
     record = _read_record(out / RECORD)
     if record is None:
-        if (out / LIST).exists() and not overwrite:
+        there = next((name for name in targets if os.path.lexists(out / name)), None)
+        if there is not None and not overwrite:
             raise OutputError(
-                f"{out} already holds {LIST}; choose another folder, or --overwrite to replace it."
+                f"{out} already holds {there}; choose another folder, or --overwrite to replace it."
             )
         return {}
     cases = [_case(values) for values in record.get("cases", [])]

@@ -18,14 +18,15 @@ from oncoforge.datasets.label_table import (
     is_style,
     table_of_convention,
 )
-from oncoforge.errors import InputError, OutputError
-from oncoforge.formats.atomic import atomic_write
+from oncoforge.errors import InputError
 from oncoforge.formats.open import open_labels
 from oncoforge.formats.write import write_labels
 from oncoforge.lists import case_ids, read_list
+from oncoforge.lists.inputs import keep_inputs
 from oncoforge.lists.msd import dump
 from oncoforge.lists.names import ENDINGS, ending
 from oncoforge.parallel import Failure, Progress, each, silent
+from oncoforge.staging import staging
 
 REPORT: Final = "relabel.json"
 
@@ -143,15 +144,18 @@ def relabel(
         f"{case}{ending(path) if path.name.lower().endswith(('.nii', '.nii.gz')) else '.nii.gz'}"
         for case, path in zip(case_ids(sources), sources, strict=True)
     ]
-    _check_targets(folder, names, sources, overwrite)
-    work = partial(_relabel_one, folder=folder, table=table)
-    results = each(work, list(zip(sources, names, strict=True)), workers, progress)
-    done = tuple(
-        Relabelled(source, sentence=one.sentence) if isinstance(one, Failure) else one
-        for source, one in zip(sources, results, strict=True)
-    )
-    with atomic_write(folder / REPORT) as file:
-        file.write(dump({"files": [_entry(one) for one in done], "moved": totals(done)}))
+    targets = [REPORT, *names]
+    keep_inputs([folder / name for name in targets], [*sources, *labels])
+    # All or none, so that a run that is stopped can simply be started again.
+    with staging(folder, targets, overwrite) as stage:
+        work = partial(_relabel_one, folder=stage, table=table)
+        results = each(work, list(zip(sources, names, strict=True)), workers, progress)
+        done = tuple(
+            Relabelled(source, sentence=one.sentence) if isinstance(one, Failure) else one
+            for source, one in zip(sources, results, strict=True)
+        )
+        content = dump({"files": [_entry(one) for one in done], "moved": totals(done)})
+        (stage / REPORT).write_bytes(content)
     return done
 
 
@@ -195,27 +199,6 @@ def _expanded(text: str | os.PathLike[str]) -> Iterator[Path]:
         yield from (Path(name) for name in sorted(glob.glob(str(path), recursive=True)))
     else:
         yield path
-
-
-def _check_targets(
-    folder: Path, names: Sequence[str], sources: Sequence[Path], overwrite: bool
-) -> None:
-    given = {os.path.realpath(path) for path in sources}
-    own = next((name for name in names if os.path.realpath(folder / name) in given), None)
-    if own is not None:
-        raise OutputError(
-            f"{folder / own} is one of the label maps to translate, which stay as they are; choose "
-            "another --out."
-        )
-    there = next((name for name in (REPORT, *names) if (folder / name).exists()), None)
-    if there is not None and not overwrite:
-        raise OutputError(
-            f"{folder} already holds {there}; choose another folder, or --overwrite to replace it."
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error.strerror or error}.") from error
 
 
 def _relabel_one(item: tuple[Path, str], folder: Path, table: LabelTable) -> Relabelled:

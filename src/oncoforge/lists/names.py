@@ -21,6 +21,12 @@ PATIENT_PATTERNS: Final[tuple[re.Pattern[str], ...]] = (
 )
 """Names that hold the patient's in their first group, in datasets with several scans of one."""
 
+_NUMBER: Final = re.compile(
+    r"((case|patient|pat|pt|p|subject|subj|sub|s|scan|series|study|image|img|ct|volume|vol|label|seg"
+    r"|id)[ _-]?)?\d+",
+    re.IGNORECASE,
+)
+
 _PANORAMA = re.compile(r"(\d+)_\d+")
 
 
@@ -98,6 +104,11 @@ def patient_of(case: str, dataset: str = "") -> str:
         patterns = (*patterns, _PANORAMA)
     found = (pattern.fullmatch(case) for pattern in patterns)
     return next((match[1] for match in found if match), case)
+
+
+def is_number(name: str) -> bool:
+    """Say whether a name means something within its own list only: ``12``, ``case_00001``."""
+    return _NUMBER.fullmatch(name) is not None
 
 
 def _by_folder(same: list[Path], everything: list[Path]) -> dict[Path, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -112,7 +113,7 @@ def _found(root: Path, which: str, end: str) -> list[Draft]:
     drafts = []
     for case, others in sorted(channels.items()):
         label = labels / f"{case}{end}"
-        given = label if which == "Tr" or label.exists() else None
+        given = label if which == "Tr" or os.path.exists(label) else None
         more = {"channels": [str(path) for path in sorted(others)]} if others else {}
         drafts.append(Draft(images / f"{case}_0000{end}", given, case, more=more))
     return drafts

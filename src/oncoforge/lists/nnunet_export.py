@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,8 +22,8 @@ ENDINGS: Final = (".nii.gz", ".nii", ".nrrd", ".mha")
 def export_nnunet(cases: CaseList, folder: Path, copy: bool = False) -> None:
     """Fill a folder with a raw dataset: files, dataset.json and splits_final.json.
 
-    Voxels are not touched: label maps must hold the values that the list declares, on the grids of
-    their images (``oncoforge check`` looks at both).
+    Voxels are not touched: label maps must hold the values that the list declares (`write_list`
+    looks), on the grids of their images (``oncoforge check`` does).
 
     Parameters
     ----------
@@ -176,11 +177,11 @@ def _check_files(cases: CaseList) -> None:
     bare = [e.case for e in (*cases.training, *cases.validation) if e.label is None]
     if bare:
         raise InputError(
-            f"{len(bare)} training cases of {_name(cases)} have no label map, the first of them "
+            f"{len(bare)} of the training cases of {_name(cases)} have no label map, the first "
             f"{bare[0]}; nnU-Net trains on labelled cases only."
         )
     files = [path for entry in cases for path in entry.files]
-    missing = [path for path in files if not path.is_file()]
+    missing = [path for path in files if not os.path.isfile(path)]
     if missing:
         raise InputError(
             f"{len(missing)} of the {len(files)} files of {_name(cases)} are not there, the first "

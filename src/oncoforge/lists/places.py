@@ -26,12 +26,12 @@ def locate(text: str, root: Path) -> Path:
     """
     path = Path(PureWindowsPath(text).as_posix()) if _windows(text) else Path(text)
     plain = _without_dots(root / path)
-    if plain.exists():
+    if os.path.exists(plain):  # Path.exists raises for names that are too long
         return plain
     parts = path.parts
     for start in range(1, len(parts)):
         tail = root.joinpath(*parts[start:])
-        if parts[start] != os.pardir and tail.exists():
+        if parts[start] != os.pardir and os.path.exists(tail):
             return _without_dots(tail)
     return plain
 
@@ -67,4 +67,4 @@ def _without_dots(path: Path) -> Path:
     if os.pardir not in path.parts:
         return path
     plain = Path(os.path.normpath(path))
-    return path if path.exists() and not plain.exists() else plain
+    return path if os.path.exists(path) and not os.path.exists(plain) else plain

@@ -13,7 +13,7 @@ from oncoforge.lists.folds import at_fold
 from oncoforge.lists.msd import is_msd, read_msd
 from oncoforge.lists.nnunet import SPLITS_FILE, is_nnunet, read_nnunet
 from oncoforge.lists.plain import FORMS, read_plain
-from oncoforge.lists.table import delimiter, read_table
+from oncoforge.lists.table import delimiter, read_table, without_columns
 from oncoforge.lists.text import is_text_list, read_text, text_pairs
 
 
@@ -71,6 +71,8 @@ def read_list(
         cases = _read_msd(content, file, start)
     elif delimiter(text) is not None:
         cases = read_table(text, file, start)
+    elif columns := without_columns(text):
+        raise InputError(_no_list(file, columns))
     elif is_text_list(text):
         return read_text(file, start, split)
     else:
@@ -93,6 +95,21 @@ def _inside(folder: Path, fold: int | None) -> tuple[Path, int | None]:
     raise InputError(
         f"{folder} is a folder without a dataset.json, so it is not a list of cases; expected "
         f"{FORMS}."
+    )
+
+
+def _no_list(file: Path, columns: tuple[str, ...]) -> str:
+    """Say why a table is no list of cases."""
+    if {"case", "organ"} <= set(columns):
+        what = "cases and organs" if "lesions" in columns else "lesions"
+        return (
+            f"{file} is a table of {what} that oncoforge analyze wrote, not a list of cases; give "
+            "the list, or the label maps, that it was made from."
+        )
+    shown = ", ".join(columns[:6]) + (", ..." if len(columns) > 6 else "")
+    return (
+        f"{file} is a table without the column 'image' or 'label' (it has {shown}), so it names no "
+        "files; a list of cases needs one of them, and may have case, patient, fold and split."
     )
 
 

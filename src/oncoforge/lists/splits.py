@@ -12,6 +12,7 @@ import numpy as np
 
 from oncoforge.errors import InputError
 from oncoforge.lists.entry import CaseList, Entry
+from oncoforge.lists.names import is_number
 
 STRATA: Final = 5
 """Into how many quantiles the patients with tumours are divided by size, if they are enough."""
@@ -56,8 +57,9 @@ def k_folds(
     rng = np.random.default_rng(seed)
     order = _shuffled_strata(cases, folds, sizes or {}, rng)
     if not 2 <= folds <= len(order):
+        several = "patients" if len(order) != 1 else "patient"
         raise InputError(
-            f"{len(order)} patients cannot be split into {folds} folds; there must be at least 2 "
+            f"{len(order)} {several} cannot be split into {folds} folds; there must be at least 2 "
             "folds, and a patient for each."
         )
     # Dealt like cards, from one stratum to the next without starting anew.
@@ -131,8 +133,9 @@ def with_external(cases: CaseList, external: Iterable[CaseList]) -> CaseList:
     Returns
     -------
     CaseList
-        With more test cases. Bare numbers as patient ids mean something within one list only, so
-        those of an external list get its name in front, too.
+        With more test cases. A case that is its own patient by a mere number (``12``,
+        ``case_00001``) means something within one list only, so those of an external list get its
+        name in front, too; patients that a list names itself stay.
     """
     test = list(cases.test)
     for other in external:
@@ -144,7 +147,8 @@ def with_external(cases: CaseList, external: Iterable[CaseList]) -> CaseList:
         for entry in other:
             own = f"{name}_{entry.case}" if in_front else entry.case
             case = next(c for c in _numbered(own) if c not in taken)
-            patient = f"{name}_{entry.patient}" if entry.patient.isdecimal() else entry.patient
+            counted = entry.patient == entry.case and is_number(entry.patient)
+            patient = f"{name}_{entry.patient}" if counted else entry.patient
             test.append(replace(entry, case=case, patient=patient, fold=None))
             taken.add(case)
     return replace(cases, test=tuple(test))

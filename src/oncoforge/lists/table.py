@@ -13,6 +13,7 @@ from oncoforge.errors import InputError
 from oncoforge.lists.draft import Draft, assemble
 from oncoforge.lists.entry import SPLITS, CaseList, Entry
 from oncoforge.lists.msd import PARTS
+from oncoforge.lists.names import ending
 from oncoforge.lists.places import locate, written
 
 COLUMNS: Final = ("case", "image", "label", "patient", "fold", "split")
@@ -27,6 +28,16 @@ def delimiter(text: str) -> str | None:
         if names & {"image", "label"}:
             return sign
     return None
+
+
+def without_columns(text: str) -> tuple[str, ...]:
+    """Return the columns of a table that names no files; none if the text is no such table."""
+    first = text.partition("\n")[0].strip()
+    for sign, fewest in ((",", 2), (";", 2), ("\t", 3)):  # "image<tab>label" may be a text list
+        names = tuple(name.strip().strip('"') for name in first.split(sign))
+        if len(names) >= fewest and not any("/" in name or ending(Path(name)) for name in names):
+            return names
+    return ()
 
 
 def read_table(text: str, path: Path, root: Path) -> CaseList:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,7 +47,7 @@ def read_text(path: Path, root: Path, part: str | None = None) -> CaseList:
     InputError
         If a line has more than two words.
     """
-    files = {part: path} if part else _neighbours(path)
+    files = {part: path} if part else neighbours(path)
     return assemble(
         {part: _drafts(file, root) for part, file in files.items()}, path, name=path.stem
     )
@@ -87,7 +88,7 @@ def text_lines(entries: Iterable[Entry], folder: Path) -> bytes:
     return "".join(lines).encode()
 
 
-def _neighbours(path: Path) -> dict[str, Path]:
+def neighbours(path: Path) -> dict[str, Path]:
     """Return the file of each part, where a file is one of several."""
     match = _PART.search(path.stem)
     if match is None:
@@ -125,7 +126,7 @@ def _drafts(file: Path, root: Path) -> list[Draft]:
 def _image(word: str, root: Path) -> Path:
     """Return the place of an image that is given by path or by id."""
     plain = locate(word, root)
-    if ending(plain) or plain.is_file():
+    if ending(plain) or os.path.isfile(plain):
         return plain
     found = (root / form.format(word) for form in _ID_FILES)
-    return next((file for file in found if file.is_file()), plain)
+    return next((file for file in found if os.path.isfile(file)), plain)

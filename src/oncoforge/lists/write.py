@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from oncoforge.errors import InputError, OutputError, UnknownNameError
 from oncoforge.formats.atomic import atomic_write
 from oncoforge.lists.entry import SPLITS, CaseList
+from oncoforge.lists.inputs import keep_inputs
 from oncoforge.lists.msd import dump, msd_content
-from oncoforge.lists.nnunet_export import export_nnunet
+from oncoforge.lists.nnunet_export import dataset_json, export_nnunet
 from oncoforge.lists.table import table
 from oncoforge.lists.text import WORDS, text_lines
+from oncoforge.lists.values import check_values, values_in
+from oncoforge.parallel import Progress, silent
 
 KINDS: Final = ("msd", "nnunet", "csv", "text")
 """The forms in which a list can be written."""
@@ -28,7 +33,11 @@ def write_list(
     relative_to: str | os.PathLike[str] | None = None,
     copy: bool = False,
     fold: int | None = None,
+    keep: Iterable[Path] = (),
     overwrite: bool = False,
+    verify: bool = True,
+    workers: int | None = None,
+    progress: Progress = silent,
 ) -> None:
     """Write a list, as a whole or not at all.
 
@@ -49,8 +58,13 @@ def write_list(
         nnU-Net only: copy the files instead of linking to them.
     fold
         Text only: the number in the file names; 0 by default.
+    keep
+        Files that are never replaced, beside those that the list names.
     overwrite
         Replace files. A folder of nnU-Net's is never replaced.
+    verify, workers, progress
+        nnU-Net only: open every label map first, and refuse values that are not declared; in so
+        many processes (None for one a core), with a call after each.
 
     Raises
     ------
@@ -59,17 +73,19 @@ def write_list(
     InputError
         If a list of this kind cannot hold these cases.
     OutputError
-        If the files exist, or cannot be written.
+        If the files exist, are inputs, or cannot be written.
     """
     target = Path(os.path.abspath(path))
     kind = kind or {".csv": "csv", ".txt": "text"}.get(target.suffix.lower(), "msd")
     if kind not in KINDS:
         raise UnknownNameError("kind of list", kind, KINDS)
     if kind == "nnunet":
-        _write_nnunet(cases, target, copy)
+        check = partial(_verify, workers=workers, progress=progress) if verify else None
+        _write_nnunet(cases, target, copy, check)
         return
     files = {"msd": _msd, "csv": _csv, "text": _text}[kind](cases, target, relative_to, fold or 0)
-    there = [file for file in files if file.exists()]
+    keep_inputs(files, [*keep, *(file for entry in cases for file in entry.files)])
+    there = [file for file in files if os.path.lexists(file)]
     if there and not overwrite:
         raise OutputError(f"{there[0]} exists; choose another name, or --overwrite to replace it.")
     _make_folder(next(iter(files)).parent)
@@ -115,13 +131,21 @@ def _start(given: object, own: Path) -> Path:
     return own if given is None else Path(os.path.abspath(str(given)))
 
 
-def _write_nnunet(cases: CaseList, target: Path, copy: bool) -> None:
+def _verify(cases: CaseList, workers: int | None, progress: Progress) -> None:
+    check_values(cases, values_in(dataset_json(cases)["labels"]), workers, progress)
+
+
+def _write_nnunet(
+    cases: CaseList, target: Path, copy: bool, verify: Callable[[CaseList], None] | None
+) -> None:
     """Write a raw dataset beside its place, and move it there."""
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise OutputError(
             f"{target} exists, and a dataset's folder is never replaced; move it away, or choose "
             "another --out."
         )
+    if verify is not None:
+        verify(cases)
     _make_folder(target.parent)
     made = Path(tempfile.mkdtemp(prefix=".oncoforge-", dir=target.parent))
     try:

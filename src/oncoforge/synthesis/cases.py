@@ -23,7 +23,7 @@ from oncoforge.synthesis.handcrafted import Handcrafted
 from oncoforge.synthesis.masks.prior.prior import OrganPrior, Prior
 from oncoforge.synthesis.quality import checks_from, keep
 from oncoforge.synthesis.reshape import renderer, with_library, with_prior
-from oncoforge.synthesis.room import room_around
+from oncoforge.synthesis.room import names_neighbours, room_around
 from oncoforge.synthesis.scene import Vector, make_scene
 from oncoforge.synthesis.synthesizer import Synthesizer
 
@@ -176,6 +176,9 @@ def synthesize(
         if in_place:
             np.copyto(case.image, result.image)
             result = replace(result, image=case.image)
+    if exophytic and not names_neighbours(case.labels):
+        few = "Few organs have a label here, so that fat was told from others by its HU alone."
+        result = replace(result, remarks=(*result.remarks, few))
     return _labelled(case, record, result, in_place)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from oncoforge.anatomy import LABELS
 from oncoforge.errors import InputError
+from oncoforge.synthesis.body_wall import beneath_wall
 from oncoforge.synthesis.scene import bounding_box
 
 REACH_MM: Final = 45.0
@@ -19,22 +20,25 @@ REACH_MM: Final = 45.0
 FAT_HU: Final = (-200.0, -20.0)
 """Smoothed HU of fat, with streaks of other tissue in it."""
 
-_BORDER_HU = (-200.0, 100.0)
+_BORDER_HU = (-200.0, 10.0)
 """HU of the voxels between an organ and the fat around it, which hold some of both."""
+
+_MANY_LABELS = 8
+"""A label map with so many labels around the organ names its neighbours; what has none is none."""
 
 _SOFT_HU = (-200.0, 150.0)
 """HU of what fills the hollows of an organ: fat, vessels and ducts, but no stone and no gas."""
 
 _HOLLOW_MM = 10.0
 """Hollows that a ball of this radius does not enter, such as the sinus of a kidney, belong to the
-organ's own: tumours of the organ grow into them."""
+organ: its tumours grow into them."""
 
-_SHEET_MM = 6.0
+_SHEET_MM = 5.0
 """Sheets of fat that a ball of this radius does not fit into, such as those between muscles, are no
 room: a tumour pushes them aside, and does not creep along them."""
 
 _GAS_HU = -350.0
-_GAS_MARGIN_MM = 3.0
+_GAS_MARGIN_MM = 6.0
 """Voxels as near to gas as this may be half gas, half wall, and only look like fat."""
 
 _SMOOTH_MM = 1.5
@@ -87,16 +91,36 @@ def room_around(
         for s, p, n in zip(box, pad, organ.shape, strict=True)
     )
     part = organ[wide]
-    free = np.isin(labels[wide], _FREE_LABELS)
+    known = ~np.isin(labels[:, :, wide[2]], _FREE_LABELS)
+    inside = beneath_wall(image[:, :, wide[2]], known, (voxel[0], voxel[1], voxel[2]))[wide[:2]]
+    free = ~known[wide[:2]] & ~part & inside & ~_near_gas(image[wide], voxel)
     away = _distance(~part, voxel)
-    inner = (away <= _HOLLOW_MM) & (_distance(away <= _HOLLOW_MM, voxel) > _HOLLOW_MM)
-    inner &= (image[wide] >= _SOFT_HU[0]) & (image[wide] <= _SOFT_HU[1])
-    allowed = part | (free & (inner | _looks_like_fat(image[wide], part, voxel)))
-    allowed &= away <= reach_mm
-    thick = _distance(allowed, voxel) >= _SHEET_MM
-    allowed &= (_distance(~thick, voxel) <= _SHEET_MM) | part
-    room[wide] = _connected(allowed, part)
+    fat = free & (away <= reach_mm) & _looks_like_fat(image[wide], part, voxel)
+    # Without the organ: a thin sheet between it and another one is a sheet too.
+    thick = _distance(fat, voxel) >= _SHEET_MM
+    sinus = free & _in_hollows(image[wide], away, fat, voxel, names_neighbours(labels[wide]))
+    fat &= _distance(~thick, voxel) <= _SHEET_MM
+    room[wide] = _connected(part | fat | sinus, part)
     return room
+
+
+def names_neighbours(labels: NDArray[np.uint8]) -> bool:
+    """Tell whether a label map has so many labels that what has none is no organ."""
+    return len(np.unique(labels)) >= _MANY_LABELS
+
+
+def _in_hollows(
+    image: NDArray[np.float32],
+    away: NDArray[np.float32],
+    fat: NDArray[np.bool_],
+    voxel: NDArray[np.float64],
+    named: bool,
+) -> NDArray[np.bool_]:
+    """Tell what fills the hollows of the organ: where few organs have labels, its fat alone."""
+    hollow = (away <= _HOLLOW_MM) & (_distance(away <= _HOLLOW_MM, voxel) > _HOLLOW_MM)
+    if not named:
+        return np.asarray(hollow & fat)
+    return np.asarray(hollow & (image >= _SOFT_HU[0]) & (image <= _SOFT_HU[1]))
 
 
 def _looks_like_fat(
@@ -105,13 +129,16 @@ def _looks_like_fat(
     """Tell which voxels are fat by their HU, or lie between the organ and fat."""
     smooth = scipy.ndimage.gaussian_filter(image, _SMOOTH_MM / voxel)
     fat = (smooth >= FAT_HU[0]) & (smooth <= FAT_HU[1])
-    border = scipy.ndimage.binary_dilation(organ) & ~organ
+    border = scipy.ndimage.binary_dilation(organ) & scipy.ndimage.binary_dilation(fat)
     border &= (image >= _BORDER_HU[0]) & (image <= _BORDER_HU[1])
-    gas = image < _GAS_HU
-    if gas.any():
-        near = _distance(~gas, voxel) <= max(_GAS_MARGIN_MM, float(voxel.max()))
-        return np.asarray((fat | border) & ~near)
     return np.asarray(fat | border)
+
+
+def _near_gas(image: NDArray[np.float32], voxel: NDArray[np.float64]) -> NDArray[np.bool_]:
+    gas = image < _GAS_HU
+    if not gas.any():
+        return gas
+    return np.asarray(_distance(~gas, voxel) <= max(_GAS_MARGIN_MM, float(voxel.max())))
 
 
 def _distance(outside: NDArray[np.bool_], voxel: NDArray[np.float64]) -> NDArray[np.float32]:

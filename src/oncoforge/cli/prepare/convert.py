@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from oncoforge.cli import show
 from oncoforge.lists import KINDS, SPLITS, read_list, write_list
+from oncoforge.lists.inputs import inputs_of
 
 _EXAMPLES = """
 \b
@@ -43,6 +46,14 @@ Examples:
     "LIST says.",
 )
 @click.option("--copy", is_flag=True, help="nnunet: copy the files instead of linking to them.")
+@click.option(
+    "--verify/--no-verify",
+    default=True,
+    help="nnunet: open every label map first, to see that its values are declared (default).",
+)
+@click.option(
+    "--workers", type=click.IntRange(1), help="Processes to verify; as many as cores by default."
+)
 @click.option("--overwrite", is_flag=True, help="Replace files (never a folder of nnU-Net's).")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary for machines.")
 def command(
@@ -53,6 +64,8 @@ def command(
     fold: int | None,
     labels: str | None,
     copy: bool,
+    verify: bool,
+    workers: int | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -66,16 +79,29 @@ def command(
     cases = read_list(source, root, fold=fold)
     if labels is not None:
         cases = replace(cases, labels=dict(enumerate(name.strip() for name in labels.split(","))))
-    write_list(cases, out, kind, copy=copy, fold=fold, overwrite=overwrite)
+    with show.progress("Looking at label values") as progress:
+        write_list(
+            cases,
+            out,
+            kind,
+            copy=copy,
+            fold=fold,
+            keep=inputs_of(cases),
+            overwrite=overwrite,
+            verify=verify,
+            workers=workers,
+            progress=progress,
+        )
     counts = {part: len(cases.part(part)) for part in SPLITS}
-    missing = [path for entry in cases for path in entry.files if not path.exists()]
+    missing = [path for entry in cases for path in entry.files if not os.path.exists(path)]
     if as_json:
         summary = {"out": str(out), **counts, "missing_files": len(missing)}
         click.echo(json.dumps(summary, indent=2))
         return
     click.echo(f"{out}: {', '.join(f'{n} {part}' for part, n in counts.items() if n)}")
     if missing:
+        are = "are" if len(missing) > 1 else "is"
         click.echo(
-            f"Note: {len(missing)} of its files are not there, such as {missing[0]}; if the data "
+            f"Note: {len(missing)} of its files {are} not there, such as {missing[0]}; if the data "
             "is elsewhere, say where with --root."
         )

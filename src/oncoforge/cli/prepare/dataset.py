@@ -12,6 +12,7 @@ from oncoforge.cli.prepare.options import LabelMap, say_failed
 from oncoforge.datasets.prepare import Preparation, prepare
 from oncoforge.datasets.prepare_case import Wishes
 from oncoforge.datasets.registry import dataset
+from oncoforge.reports.wording import count
 
 _EXAMPLES = """
 \b
@@ -81,8 +82,9 @@ def command(
 def _say(made: Preparation) -> None:
     summary = made.summary()
     kept = f", {summary['kept']} of them from an earlier run" if summary["kept"] else ""
+    labelled = count(summary["labelled"], "case")
     click.echo(
-        f"{made.dataset.title} ({made.way}): {summary['labelled']} cases with labels{kept}, "
+        f"{made.dataset.title} ({made.way}): {labelled} with labels{kept}, "
         f"{summary['unlabelled']} without, {len(made.failed)} failed."
     )
     for case in made.cases:

@@ -10,6 +10,7 @@ import click
 
 from oncoforge.cli import show
 from oncoforge.cli.options import Length
+from oncoforge.reports.wording import count
 
 _EXAMPLES = """
 \b
@@ -97,9 +98,10 @@ def command(
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         click.echo(
-            f"{numbers['early_tumors']} tumours up to {max_diameter_mm:g} mm in "
-            f"{len(found.early)} of {found.cases} cases; {numbers['larger_tumors']} larger ones "
-            f"and {numbers['specks']} specks became organ."
+            f"{count(numbers['early_tumors'], 'tumour')} up to {max_diameter_mm:g} mm in "
+            f"{len(found.early)} of {count(found.cases, 'case')}; "
+            f"{count(numbers['larger_tumors'], 'larger one')} and "
+            f"{count(numbers['specks'], 'speck')} became organ."
         )
         for sentence in found.failures:
             click.echo(f"Not used: {sentence}", err=True)

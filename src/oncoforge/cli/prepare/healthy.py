@@ -12,6 +12,7 @@ from oncoforge.cli.prepare.options import say_failed
 from oncoforge.datasets.healthy import FAILED, healthy
 from oncoforge.errors import InputError, OutputError
 from oncoforge.lists import read_list, write_list
+from oncoforge.lists.inputs import inputs_of, keep_inputs
 
 _EXAMPLES = """
 \b
@@ -61,6 +62,7 @@ def command(
     if out.exists() and not overwrite:
         raise OutputError(f"{out} exists; choose another name, or --overwrite to replace it.")
     cases = read_list(source, root)
+    keep_inputs([out], inputs_of(cases))
     with show.progress("Looking at label maps") as progress:
         choice = healthy(
             cases,

@@ -9,6 +9,7 @@ import click
 from oncoforge.cli import show
 from oncoforge.cli.prepare.options import LabelMap, say_failed
 from oncoforge.datasets.relabel import relabel, totals, translation
+from oncoforge.reports.wording import count
 
 _EXAMPLES = """
 \b
@@ -57,7 +58,7 @@ def command(
     if as_json:
         click.echo((out / "relabel.json").read_text(encoding="utf-8"), nl=False)
     else:
-        click.echo(f"{len(done) - len(failed)} label maps written to {out}.")
+        click.echo(f"{count(len(done) - len(failed), 'label map')} written to {out}.")
         for row in totals(done):
             click.echo(f"  {row['value']:>5} -> {row['to']:<3} {row['voxels']:>14,} voxels")
         say_failed((one.source.name, one.sentence) for one in failed)

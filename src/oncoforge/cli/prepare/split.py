@@ -27,8 +27,14 @@ from oncoforge.lists import (
     write_folds,
 )
 from oncoforge.lists.fold_files import TABLE, fold_file
+from oncoforge.lists.inputs import inputs_of, keep_inputs
 from oncoforge.lists.nnunet import SPLITS_FILE
 from oncoforge.staging import staging
+
+_ONE_PATIENT = (
+    "Give them one patient (a 'patient' of the same name in the list), or leave all but one out"
+)
+_LEAVE_OUT = "Leave them out of one of the lists"
 
 _EXAMPLES = """
 \b
@@ -107,12 +113,15 @@ def command(
         raise click.UsageError("There are more --external-root than --external.")
     cases = read_list(source, root)
     others = [read_list(path, where) for path, where in zip_longest(external, roots)]
+    names = _names(out, count)
+    read = [path for one in (cases, *others) for path in inputs_of(one)]
+    keep_inputs([out / name for name in names], read if table is None else [*read, table])
     sizes = None if table is None else largest_diameters(table)
     folds = [
         replace(cases, training=fold.training, validation=fold.validation)
         for fold in k_folds((*cases.training, *cases.validation), count, seed, sizes)
     ]
-    with staging(out, _names(out, count), overwrite) as folder:
+    with staging(out, names, overwrite) as folder:
         _check(folds[0], others, content, workers)
         folds = [with_external(fold, others) for fold in folds]
         write_folds(folds, folder, out, sizes)
@@ -125,12 +134,12 @@ def _check(cases: CaseList, others: Sequence[CaseList], content: bool, workers: 
     External lists may overlap with each other and with the test: all of that is for the test.
     """
     pool = replace(cases, training=(*cases.training, *cases.validation), validation=())
-    check_leaks(pool)
+    check_leaks(pool, advice=_ONE_PATIENT)
     for other in others:
-        check_leaks(replace(pool, test=()), against=(other,))
+        check_leaks(replace(pool, test=()), against=(other,), advice=_LEAVE_OUT)
     if content:
         with show.progress("Comparing scans") as progress:
-            check_leaks(with_external(pool, others), True, workers, progress)
+            check_leaks(with_external(pool, others), True, workers, progress, advice=_ONE_PATIENT)
 
 
 def _names(out: Path, count: int) -> set[str]:
