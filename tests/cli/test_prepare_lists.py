@@ -92,7 +92,7 @@ def test_convert_says_how_many_files_are_not_there(cli, tmp_path):
     (tmp_path / "a.nii").touch()
     arguments = ("convert", tmp_path / "list.txt", "--to", "csv", "--out")
     assert (
-        f"1 of its files are not there, such as {tmp_path / 'b.nii'}"
+        f"1 of its files is not there, such as {tmp_path / 'b.nii'}"
         in cli(*arguments, tmp_path / "list.csv")[1]
     )
     said = json.loads(cli(*arguments, tmp_path / "more.csv", "--json")[1])

@@ -172,7 +172,7 @@ def test_specks_sizes_and_cut_off_tumors_are_left_out(tmp_path):
     assert [item.name for item in found.index.items] == ["k1_kidney_1"]
     text = " ".join(found.index.left_out)
     assert "edge of the scan" in text
-    assert "1 voxels, fewer than 8" in text
+    assert "1 voxel, fewer than 8" in text
     assert "not asked for" in text
     assert not (tmp_path / "lib" / "k1_kidney_2_mask.nii.gz").exists()
 

@@ -154,7 +154,7 @@ def test_command_tells_lists_and_failures(labels, tmp_path, capfd):
         )
     said = capfd.readouterr()
     assert stop.value.code == 1
-    assert "2 tumours up to 20 mm in 2 of 5 cases; 2 larger ones and 1 specks" in said.out
+    assert "2 tumours up to 20 mm in 2 of 5 cases; 2 larger ones and 1 speck" in said.out
     assert said.err.count("\n") == 1
     assert "bad.nii.gz" in said.err
     record = json.loads((tmp_path / "out" / "early.json").read_text())

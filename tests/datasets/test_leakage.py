@@ -9,7 +9,7 @@ import pytest
 import oncoforge as of
 from oncoforge.datasets.leakage import SHOWN, LeakError, check_leaks, find_leaks
 from oncoforge.errors import InputError
-from oncoforge.lists import CaseList, Entry
+from oncoforge.lists import CaseList, Entry, with_external
 
 
 @pytest.fixture(scope="module")
@@ -158,3 +158,12 @@ def test_a_patient_of_thousands_of_cases_does_not_make_millions_of_pairs():
     training = tuple(Entry(f"a{k}", patient="unknown") for k in range(3000))
     test = tuple(Entry(f"b{k}", patient="unknown") for k in range(3000))
     assert len(find_leaks(CaseList(training=training, test=test))) == 5999
+
+
+def test_numbered_cases_of_two_lists_are_not_one_patient_unless_the_lists_say_so():
+    ours, theirs = (CaseList(training=(Entry("case_1"), Entry("scan 2")), name=n) for n in "ab")
+    assert find_leaks(ours, against=[theirs]) == []
+    assert find_leaks(with_external(ours, [theirs])) == []
+    ours, theirs = (CaseList(training=(Entry(n, patient="case_1"),), name=n) for n in "ab")
+    assert len(find_leaks(ours, against=[theirs])) == 1
+    assert len(find_leaks(with_external(ours, [theirs]))) == 1

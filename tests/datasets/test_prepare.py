@@ -390,6 +390,13 @@ def test_chaos_has_dicom_and_png_slices(tmp_path, ct, organ, reverse):
     assert grids[0].difference(grids[1]) is None
     again = run("chaos", tmp_path / "CHAOS_Train_Sets", tmp_path / "out")
     assert again.cases[0].kept
+    image = tmp_path / "out/images/chaos-5.nii.gz"
+    image.write_bytes(b"older")
+    run("chaos", tmp_path / "CHAOS_Train_Sets", tmp_path / "out")
+    assert image.read_bytes() == b"older"  # nothing changed, so it is kept
+    os.utime(next((case / "DICOM_anon").iterdir()), (1, 1))
+    run("chaos", tmp_path / "CHAOS_Train_Sets", tmp_path / "out")
+    np.testing.assert_array_equal(load(image), ct)
 
 
 def test_slices_that_do_not_fit_are_a_sentence(tmp_path, ct):

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
@@ -15,7 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oncoforge.errors import InputError, OutputError
-from oncoforge.lists import CaseList, Entry, read_list, write_list
+from oncoforge.lists import CaseList, Entry, read_list
+from oncoforge.lists import write_list as write_and_verify
+
+write_list = partial(write_and_verify, verify=False)  # most files here hold their names
 
 LABELS = {0: "background", 1: "liver", 2: "tumor"}
 NAMES = st.text(
@@ -201,7 +205,7 @@ def test_cases_that_nnunet_cannot_use(tmp_path):
     other = make(tmp_path, "c", end=".mha").training
     dicom = make(tmp_path, "d", end="").training
     wrong = {
-        "1 training cases of Test have no label map, the first of them b": (
+        "Test has 1 training case without a label map, the first of them b": (
             a,
             replace(b, label=None),
         ),

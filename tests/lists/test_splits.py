@@ -160,3 +160,10 @@ def test_the_files_of_folds_say_the_same(tmp_path):
         assert [e.case for e in table.test] == ["e"]
     assert "c3,ct/c3.nii,seg/c3.nii,c3," in (tmp_path / "folds.csv").read_text()
     assert ",12.3457" in (tmp_path / "folds.csv").read_text()
+
+
+def test_numbered_cases_of_two_hospitals_are_not_one_patient():
+    hospitals = [CaseList((Entry("case_00001"),), name=name) for name in ("A", "B")]
+    named = CaseList((Entry("b1", patient="p7"),), name="C")
+    found = with_external(CaseList((Entry("a1", patient="p7"),)), [*hospitals, named])
+    assert [entry.patient for entry in found.test] == ["A_case_00001", "B_case_00001", "p7"]

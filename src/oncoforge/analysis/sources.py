@@ -134,8 +134,9 @@ def _paired(entries: Sequence[Entry], folder: Path) -> list[Entry]:
     if not any(entry.image for entry in paired):
         example = f", such as {files[0].name}" if files else ""
         raise InputError(
-            f"{folder} holds {len(files)} image{'s' * (len(files) != 1)}{example}, and none has the "
-            f"id of a case, such as {entries[0].case}. Name them alike, or give a list of cases with both."
+            f"{folder} holds {len(files)} image{'s' * (len(files) != 1)}{example}, and none has "
+            f"the id of a case, such as {entries[0].case}. Name them alike, or give a list of "
+            "cases with both."
         )
     return paired
 

@@ -128,6 +128,8 @@ def prepare(
     """
     wishes = _checked(wishes or Wishes(), dataset)
     start, target = Path(os.path.abspath(root)), Path(os.path.abspath(out))
+    if os.path.realpath(start) == os.path.realpath(target):
+        raise OutputError(f"{out} is the folder of the download; choose another --out.")
     findings = find(dataset, start, without=target)
     labelled = next((found for found in findings.cases if found.labels), None)
     if labelled is not None:

@@ -176,9 +176,10 @@ def _check_files(cases: CaseList) -> None:
             )
     bare = [e.case for e in (*cases.training, *cases.validation) if e.label is None]
     if bare:
+        many = "s" * (len(bare) != 1)
         raise InputError(
-            f"{len(bare)} of the training cases of {_name(cases)} have no label map, the first "
-            f"{bare[0]}; nnU-Net trains on labelled cases only."
+            f"{_name(cases)} has {len(bare)} training case{many} without a label map, the first of "
+            f"them {bare[0]}; nnU-Net trains on labelled cases only."
         )
     files = [path for entry in cases for path in entry.files]
     missing = [path for path in files if not os.path.isfile(path)]

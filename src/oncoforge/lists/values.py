@@ -42,17 +42,13 @@ def check_values(
     entries = [entry for entry in cases if entry.label is not None]
     results = each(partial(_others, declared=declared), entries, workers, progress)
     bad = [
-        one.sentence if isinstance(one, Failure) else _sentence(entry, one)
+        one.sentence if isinstance(one, Failure) else _sentence(entry, one, declared)
         for entry, one in zip(entries, results, strict=True)
         if isinstance(one, Failure) or one
     ]
     if bad:
-        more = f" {len(bad) - 1} more of {len(entries)} label maps are not right."
-        known = ", ".join(map(str, sorted(declared)))
-        raise InputError(
-            f"{bad[0]}{more if len(bad) > 1 else ''} The list declares {known}: give --labels, or "
-            "translate the label maps (oncoforge prepare relabel)."
-        )
+        others = f" {len(bad) - 1} more of the {len(entries)} label maps cannot be used either."
+        raise InputError(bad[0] + others * (len(bad) > 1))
 
 
 def _others(entry: Entry, declared: frozenset[int]) -> list[int]:
@@ -65,10 +61,14 @@ def _others(entry: Entry, declared: frozenset[int]) -> list[int]:
     return sorted(set(np.flatnonzero(seen).tolist()) - declared)
 
 
-def _sentence(entry: Entry, values: list[int]) -> str:
+def _sentence(entry: Entry, values: list[int], declared: frozenset[int]) -> str:
     shown = ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")
     many = "s" * (len(values) != 1)
-    return f"Case {entry.case} has the value{many} {shown} in {entry.label}."
+    return (
+        f"Case {entry.case} has the value{many} {shown} in {entry.label}, and the list declares "
+        f"{', '.join(map(str, sorted(declared)))}: give --labels, or translate the label maps "
+        "(oncoforge prepare relabel)."
+    )
 
 
 def values_in(labels: dict[str, Any]) -> frozenset[int]:

@@ -40,6 +40,9 @@ _POINTS = 400
 _HULL_STEP = 3
 """Every third point is compared with the planes of a hull, of which there are many."""
 
+_TOUCH = 0.08
+_STEPS_IN = 16
+_MOST_ENDS = 4000
 _HALVINGS = 50
 _TOGETHER = 1.0
 
@@ -154,7 +157,7 @@ class Sites:
 
     @cached_property
     def _hulls(self) -> dict[str, NDArray[np.float64]]:
-        return {frame.side: _hull(self.scene, frame) for frame in self._frames}
+        return {side: _hull(ends) for side, ends in self._ends.items()}
 
     @cached_property
     def _volumes(self) -> dict[str, float]:
@@ -183,7 +186,7 @@ class Sites:
             if self.prior.symmetric:
                 unit = mirrored(unit, frame.side)
             centre = centre_for(unit, reach, frame)
-            centre = centre + self.scene.origin_mm
+            centre = self._touching(wish, centre + self.scene.origin_mm, frame)
             harm = self._harm(wish, centre, frame)
             if harm < least:
                 best, least = centre, harm
@@ -199,6 +202,29 @@ class Sites:
         left, right = self._frames
         # A prior that knows of no sides puts as many on either.
         return right if toss < (0.5 if self.prior.right is None else self.prior.right) else left
+
+    @cached_property
+    def _ends(self) -> dict[str, NDArray[np.float64]]:
+        return {frame.side: _ends(self.scene, frame) for frame in self._frames}
+
+    def _touching(
+        self, wish: Wish, centre: NDArray[np.float64], frame: Frame
+    ) -> NDArray[np.float64]:
+        """Bring a lesion that misses the organ to it by the shortest way.
+
+        A real one that lies so far out has drawn the organ along. To draw another place instead
+        would thin out all that are far from the middle.
+        """
+        ends = self._ends[frame.side]
+        points = ends[:: max(1, len(ends) // _MOST_ENDS)]
+        nearest = points[np.linalg.norm(points - centre, axis=1).argmin()]
+        shape = wish.at(centre)
+        ball = (self._ball[::_HULL_STEP] * shape.axes_mm) @ shape.turned()
+        for part in np.linspace(0.0, 1.0, _STEPS_IN):
+            place = centre + part * (nearest - centre)
+            if self._part(place + ball, self.scene.organ) >= _TOUCH:
+                break
+        return np.asarray(place)
 
     def _harm(self, wish: Wish, centre: NDArray[np.float64], frame: Frame) -> float:
         """Return how far a place is from what was drawn: 0 is perfect, infinite impossible."""
@@ -276,20 +302,22 @@ def _unit_ball() -> NDArray[np.float64]:
     return np.asarray(radius[:, None] * directions)
 
 
-def _hull(scene: Scene, frame: Frame) -> NDArray[np.float64]:
-    """Return the planes (n, 4) of the convex hull of the organ within a frame, mm of the scan."""
-    from scipy.spatial import ConvexHull, QhullError  # slow to import
-
+def _ends(scene: Scene, frame: Frame) -> NDArray[np.float64]:
+    """Return the ends (n, 3) of the organ's columns within a frame, mm of the scan."""
     part = scene.organ[frame.slices]
-    # The hull's corners are among the ends of the columns along one axis.
     columns = part.any(axis=2)
     first, last = part.argmax(axis=2), part.shape[2] - 1 - part[:, :, ::-1].argmax(axis=2)
     x, y = np.nonzero(columns)
-    ends = np.concatenate(
-        [np.stack([x, y, z[columns]], axis=1) for z in (first, last)]
-    ) + np.asarray(frame.low_vox)
+    ends = np.concatenate([np.stack([x, y, z[columns]], axis=1) for z in (first, last)])
+    return scene.to_mm(ends + np.asarray(frame.low_vox))
+
+
+def _hull(ends_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the planes (n, 4) of the convex hull of an organ: its corners are among the ends."""
+    from scipy.spatial import ConvexHull, QhullError  # slow to import
+
     try:
-        found: NDArray[np.float64] = ConvexHull(scene.to_mm(ends)).equations
+        found: NDArray[np.float64] = ConvexHull(ends_mm).equations
     except (QhullError, ValueError):
         return np.zeros((0, 4))  # an organ that is flat
     return found
