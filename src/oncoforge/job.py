@@ -434,9 +434,7 @@ def _view(
     )
 
 
-def _window(
-    organ: anatomy.Organ, values: NDArray[np.float32], bulges: bool
-) -> tuple[float, float]:
+def _window(organ: anatomy.Organ, values: NDArray[np.float32], bulges: bool) -> tuple[float, float]:
     """Return a display window: about a soft organ as it is in this scan, whatever its phase."""
     low, high = organ.window
     airy = np.quantile(values, 0.05) < AIRY_HU

@@ -83,6 +83,5 @@ def _check_inputs(out: Path, names: Collection[str], inputs: Collection[Path]) -
     for name in names:
         if (out / name).resolve() in read:
             raise OutputError(
-                f"{out / name} is an input of this run and would be replaced; choose another "
-                "--out."
+                f"{out / name} is an input of this run and would be replaced; choose another --out."
             )

@@ -99,6 +99,11 @@ def test_another_list_may_not_share_patients(run, dataset, tmp_path):
     [leak] = json.loads(printed)["leaks"]
     assert leak["first"]["case"] == "scan_2"
     assert leak["reasons"] == ["image files with the same bytes"]
+    # A copy is found without opening anything; the same scan written anew is not.
+    assert run(*arguments, "--no-content")[0] == 1
+    nib.save(nib.load(copy), tmp_path / "anew.nii")
+    other.write_text("anew.nii\n")
+    assert run(*arguments)[0] == 1
     assert run(*arguments, "--no-content")[0] == 0
 
 

@@ -85,7 +85,8 @@ def test_the_same_file_is_found_under_two_names(scans, tmp_path):
 def test_content_finds_what_names_do_not(scans, name, reason):
     training = [Entry("a", scans / "first.nii.gz"), Entry("s", scans / "stranger.nii.gz")]
     validation = [Entry("b", scans / f"{name}.nii.gz")]
-    assert reasons(training, validation) == []
+    # Copies are found at once; all else needs the files to be opened.
+    assert len(reasons(training, validation)) == (name == "copy")
     [found] = reasons(training, validation, content=True, workers=1)
     assert len(found) == 1
     assert found[0].replace("image files", "images").startswith(reason)

@@ -16,8 +16,10 @@ from oncoforge.lists import Entry
 Similar = tuple[int, int, str]
 """Two cases by their index, and what they share."""
 
+SAME_BYTES: Final = "image files with the same bytes"
+
 _IMAGE_REASONS: Final = {
-    "file": "image files with the same bytes",
+    "file": SAME_BYTES,
     "voxels": "images with the same voxels",
     "values": "images with the same voxels in another order",
 }

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from oncoforge.datasets.content import Content, Similar, across, read_content, same_content
+from oncoforge.datasets.content import (
+    SAME_BYTES,
+    Content,
+    Similar,
+    across,
+    read_content,
+    same_content,
+)
+from oncoforge.datasets.fingerprint import file_digest
 from oncoforge.datasets.identity import identity
 from oncoforge.errors import InputError
 from oncoforge.lists import SPLITS, CaseList, Entry
@@ -126,7 +135,7 @@ def find_leaks(
     cases
         The list.
     content
-        Open every file too, and compare bytes, voxels and looks: what names cannot tell.
+        Open every file too, and compare voxels and looks: what names and copies cannot tell.
     workers
         Number of processes that open files; None for as many as there are cores.
     progress
@@ -214,6 +223,8 @@ def leaks_between(
         for (_, reason), members in groups.items():
             for pair in across(members, sides):
                 reasons[pair].append(reason)
+    for pair in _same_bytes(everyone, sides):
+        reasons[pair].append(SAME_BYTES)
     if contents is not None and similar is None:
         similar = same_content(sides, contents)
     for first, second, reason in similar or ():
@@ -224,6 +235,29 @@ def leaks_between(
         Leak(everyone[first], everyone[second], tuple(dict.fromkeys(why)))
         for (first, second), why in sorted(reasons.items())
     ]
+
+
+def _same_bytes(everyone: Sequence[Place], sides: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Find copies of image files. Only files of one size are read, and those are few."""
+    sizes: dict[int, list[int]] = defaultdict(list)
+    for number, place in enumerate(everyone):
+        with suppress(OSError):
+            if place.entry.image is not None and place.entry.image.is_file():
+                sizes[place.entry.image.stat().st_size].append(number)
+    for members in sizes.values():
+        if len({sides[number] for number in members}) < 2:
+            continue
+        equal: dict[str, list[int]] = defaultdict(list)
+        for number in members:
+            path = everyone[number].entry.image
+            if path is not None:
+                with suppress(InputError):
+                    equal[file_digest(path)].append(number)
+        for same in equal.values():
+            for first, second in across(same, sides):
+                one, other = everyone[first].entry.image, everyone[second].entry.image
+                if one and other and one.resolve() != other.resolve():  # else named already
+                    yield first, second
 
 
 def _patient_keys(place: Place) -> Iterator[tuple[Hashable, str]]:
