@@ -40,6 +40,7 @@ docs: .venv/.everything
 bench: .venv/.everything
 	$(BIN)/python benchmarks/handcrafted.py
 	$(BIN)/python benchmarks/cellular.py
+	$(BIN)/python benchmarks/analysis.py
 
 clean:
 	rm -rf .venv oncoforge-demo site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -21,7 +21,9 @@ FAT_HU: Final = (-200.0, -20.0)
 """Smoothed HU of fat, with streaks of other tissue in it."""
 
 _BORDER_HU = (-200.0, 10.0)
-"""HU of the voxels between an organ and the fat around it, which hold some of both."""
+_HALF_FAT_HU = -70.0
+"""HU of the voxels between an organ and the fat around it, which hold some of both: of a bright
+organ up to halfway between it and this, where more than half is organ."""
 
 _MANY_LABELS = 8
 """A label map with so many labels around the organ names its neighbours; what has none is none."""
@@ -33,7 +35,7 @@ _HOLLOW_MM = 10.0
 """Hollows that a ball of this radius does not enter, such as the sinus of a kidney, belong to the
 organ: its tumours grow into them."""
 
-_SHEET_MM = 5.0
+_SHEET_MM = 6.0
 """Sheets of fat that a ball of this radius does not fit into, such as those between muscles, are no
 room: a tumour pushes them aside, and does not creep along them."""
 
@@ -96,12 +98,23 @@ def room_around(
     free = ~known[wide[:2]] & ~part & inside & ~_near_gas(image[wide], voxel)
     away = _distance(~part, voxel)
     fat = free & (away <= reach_mm) & _looks_like_fat(image[wide], part, voxel)
-    # Without the organ: a thin sheet between it and another one is a sheet too.
-    thick = _distance(fat, voxel) >= _SHEET_MM
+    # With the organ, or the fat would come off where it gives way under the ball.
+    thick = _distance(fat | part, voxel) >= _SHEET_MM
     sinus = free & _in_hollows(image[wide], away, fat, voxel, names_neighbours(labels[wide]))
     fat &= _distance(~thick, voxel) <= _SHEET_MM
-    room[wide] = _connected(part | fat | sinus, part)
+    open_ = part | fat | sinus
+    soft = (image[wide] >= _SOFT_HU[0]) & (image[wide] <= _SOFT_HU[1])
+    open_ |= free & soft & _enclosed(open_)
+    room[wide] = _connected(open_, part)
     return room
+
+
+def _enclosed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which voxels have five neighbours or more in a mask: single ones that noise left out."""
+    cross = scipy.ndimage.generate_binary_structure(3, 1).astype(np.uint8)
+    cross[1, 1, 1] = 0
+    around = scipy.ndimage.convolve(mask.astype(np.uint8), cross, mode="constant")
+    return np.asarray(around >= 5)
 
 
 def names_neighbours(labels: NDArray[np.uint8]) -> bool:
@@ -130,7 +143,8 @@ def _looks_like_fat(
     smooth = scipy.ndimage.gaussian_filter(image, _SMOOTH_MM / voxel)
     fat = (smooth >= FAT_HU[0]) & (smooth <= FAT_HU[1])
     border = scipy.ndimage.binary_dilation(organ) & scipy.ndimage.binary_dilation(fat)
-    border &= (image >= _BORDER_HU[0]) & (image <= _BORDER_HU[1])
+    halfway = (float(np.median(image[organ])) + _HALF_FAT_HU) / 2
+    border &= (image >= _BORDER_HU[0]) & (image <= max(_BORDER_HU[1], halfway))
     return np.asarray(fat | border)
 
 

@@ -52,10 +52,6 @@ class Normal:
                 f"{self} is no distribution: sd is not negative, and low to high holds the mean."
             )
 
-    def score(self, value: float) -> float:
-        """Return how many standard deviations a value is above the mean."""
-        return (value - self.mean) / self.sd if self.sd > 0 else 0.0
-
     def draw(self, rng: np.random.Generator) -> float:
         """Draw a number."""
         for _ in range(_TRIES):
@@ -297,7 +293,9 @@ class OrganPrior:
             if rest.get("contrast_hu") is not None:
                 made["contrast_hu"] = build(Normal, rest["contrast_hu"], "part of contrast_hu")
             built: OrganPrior = build(cls, rest | made, "part of a prior")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except KeyError as error:
+            raise InputError(f"This is not a prior of an organ: {error} is missing.") from error
+        except (TypeError, ValueError, AttributeError) as error:
             raise InputError(f"This is not a prior of an organ ({error}).") from error
         return built
 
