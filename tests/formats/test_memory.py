@@ -14,13 +14,16 @@ from oncoforge.grid import Grid
 
 SHAPE = (512, 512, 800)
 READ_AND_WRITE = """
-import json, resource, sys, time
+import json, pathlib, resource, sys, time
 from oncoforge.formats import read_case, write_image
 
 def peak_mb():
-    # Kilobytes on Linux, bytes on macOS.
-    scale = 1e6 if sys.platform == "darwin" else 1e3
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
+    # Linux lets ru_maxrss start from what the parent had at the fork; VmHWM is this program's own.
+    status = pathlib.Path("/proc/self/status")
+    if status.exists():
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
 
 image, labels, out = sys.argv[1:]
 start = time.perf_counter()
