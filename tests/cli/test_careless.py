@@ -191,14 +191,15 @@ def test_a_relabelling_that_is_stopped_leaves_nothing_and_can_be_started_again(t
     for k in range(40):
         volume(tmp_path / f"seg/c{k}.nii.gz", k)
     code = """
-import sys, time
+import signal, sys, time
 from oncoforge.datasets import relabel
 from oncoforge.cli import main
 work = relabel._relabel_one
 def slow(*args, **kwargs):
-    time.sleep(0.1)
+    time.sleep(0.3)
     return work(*args, **kwargs)
 relabel._relabel_one = slow
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may ignore it
 main(sys.argv[1:])
 """
     command = ["prepare", "relabel", "seg", "--map", "2=1", "--out", "r", "--workers"]
