@@ -220,3 +220,17 @@ def test_a_record_that_was_tampered_with_gives_one_sentence(files, prior, tmp_pa
         with pytest.raises(OncoforgeError) as mistake:
             forge_again(tmp_path / "bad.json", tmp_path / "out")
         assert "\n" not in str(mistake.value)
+
+
+def test_a_run_never_replaces_its_own_scan(tmp_path):
+    case = of.make_phantom(seed=0, spacing_mm=(6, 6, 6)).case()
+    of.write_image(tmp_path / "image.nii.gz", case.image, case.source)
+    of.write_labels(tmp_path / "label.nii.gz", case.labels, case.source)
+    before = (tmp_path / "image.nii.gz").read_bytes()
+    with pytest.raises(of.OncoforgeError, match=r"image\.nii\.gz"):
+        of.forge(
+            tmp_path / "image.nii.gz", tmp_path / "label.nii.gz", tmp_path,
+            convention="oncoforge", overwrite=True,
+        )  # fmt: skip
+    assert (tmp_path / "image.nii.gz").read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["image.nii.gz", "label.nii.gz"]

@@ -17,6 +17,7 @@ from oncoforge import anatomy
 from oncoforge.case import Case
 from oncoforge.errors import InputError
 from oncoforge.formats import write_image, write_labels
+from oncoforge.lists.inputs import keep_inputs
 from oncoforge.order import Order, Origin
 from oncoforge.reports.synthesis import SynthesisView, render
 from oncoforge.staging import staging
@@ -312,8 +313,8 @@ def _run(
     step: Step,
 ) -> Outcome:
     paths = (origin.options.get(key) for key in ("image_path", "labels_path"))
-    inputs = [Path(path) for path in paths if path]
-    with staging(out, (*FILES, *MOVIE), overwrite, inputs) as folder:
+    keep_inputs([out / name for name in (*FILES, *MOVIE)], [path for path in paths if path])
+    with staging(out, (*FILES, *MOVIE), overwrite) as folder:
         step("Reading the CT" if origin.kind == "files" else "Making the phantom")
         try:
             case = origin.case()

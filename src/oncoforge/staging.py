@@ -12,9 +12,7 @@ from oncoforge.errors import OutputError
 
 
 @contextmanager
-def staging(
-    out: Path, names: Collection[str], overwrite: bool, inputs: Collection[Path] = ()
-) -> Iterator[Path]:
+def staging(out: Path, names: Collection[str], overwrite: bool) -> Iterator[Path]:
     """Give a folder to write into, whose files move to `out` together once all are there.
 
     Parameters
@@ -26,8 +24,6 @@ def staging(
         anew are removed, so that a folder never holds the files of two.
     overwrite
         Replace files of an earlier run.
-    inputs
-        Files that the run reads: they are never replaced or removed.
 
     Raises
     ------
@@ -38,7 +34,6 @@ def staging(
     folder, new = None, []
     try:
         _check_target(out, names, overwrite)
-        _check_inputs(out, names, inputs)
         # What was not there before goes again if the run fails.
         new = [place for place in (out, *out.parents) if not place.exists()]
         out.mkdir(parents=True, exist_ok=True)
@@ -46,7 +41,6 @@ def staging(
         yield folder
         written = sorted(path.name for path in folder.iterdir())
         _check_target(out, written, overwrite)
-        _check_inputs(out, written, inputs)
         for name in written:
             (folder / name).replace(out / name)
         for name in set(names) - set(written):
@@ -75,13 +69,3 @@ def _check_target(out: Path, names: Collection[str], overwrite: bool) -> None:
     folders = [name for name in names if (out / name).is_dir()]
     if folders:
         raise OutputError(f"{out / folders[0]} is a folder; move it away, or choose another --out.")
-
-
-def _check_inputs(out: Path, names: Collection[str], inputs: Collection[Path]) -> None:
-    """Refuse to replace what is read."""
-    read = {path.resolve() for path in inputs}
-    for name in names:
-        if (out / name).resolve() in read:
-            raise OutputError(
-                f"{out / name} is an input of this run and would be replaced; choose another --out."
-            )
