@@ -145,3 +145,10 @@ def test_recorded_parameters_make_the_same_synthesizer_again(preset):
     again = cellular.Cellular(**{name: v for name, v in back.items() if name != "steps"})
     assert again.parameters == one.parameters
     assert again.masks == one.masks
+
+
+def test_a_negative_zero_is_zero_so_that_an_empty_range_can_be_drawn_from():
+    settings = choose(PRESETS, "plain", {"contrast_hu": (0.0, -0.0), "width_mm": -0.0})
+    assert str(settings.contrast_hu) == "(0.0, 0.0)"
+    assert str(settings.width_mm) == "0.0"
+    assert np.random.default_rng(0).uniform(*settings.contrast_hu) == 0

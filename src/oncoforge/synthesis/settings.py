@@ -49,7 +49,7 @@ def choose(presets: Mapping[str, Any], preset: str, changes: Mapping[str, Any]) 
     """
     if preset not in presets:
         raise UnknownNameError("preset", preset, presets)
-    values = {name: plain(value) for name, value in changes.items()}
+    values = {name: _unsigned_zero(plain(value)) for name, value in changes.items()}
     check_fields(type(presets[preset]), values, "setting")
     settings = replace(presets[preset], **values)
     effect = settings.mass_effect
@@ -84,6 +84,13 @@ def compose(
         "mass_effect": settings.mass_effect,
         "parameters": {"preset": preset, **asdict(settings)},
     }
+
+
+def _unsigned_zero(value: Any) -> Any:
+    """Return a setting with 0.0 for -0.0: a uniform draw refuses the range from 0.0 to -0.0."""
+    if isinstance(value, tuple):
+        return tuple(map(_unsigned_zero, value))
+    return value + 0.0 if isinstance(value, float) else value
 
 
 def _part(kind: Any, settings: Any, **more: Any) -> Any:
