@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from oncoforge.version import __version__
 
 if TYPE_CHECKING:
+    from oncoforge import checkpoints, evaluation, networks, prediction
     from oncoforge.analysis.fit import fit_prior
     from oncoforge.analysis.results import analyze
     from oncoforge.case import Case
@@ -72,6 +73,9 @@ _HOMES = {
     "write_list": "lists",
 }
 
+# Rooms that are used by their own name, as in `of.networks.build`.
+_ROOMS = ("checkpoints", "evaluation", "networks", "prediction")
+
 __all__ = [
     "Case",
     "CaseList",
@@ -89,10 +93,14 @@ __all__ = [
     "SynthesizedCase",
     "__version__",
     "analyze",
+    "checkpoints",
+    "evaluation",
     "fit_prior",
     "forge",
     "make_phantom",
     "make_synthesizer",
+    "networks",
+    "prediction",
     "read_case",
     "read_list",
     "replay",
@@ -106,6 +114,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name on first use."""
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -13,11 +13,11 @@ import pytest
 
 from oncoforge.analysis.results import FILES, analyze, read_survey
 from oncoforge.analysis.rows import CaseRow, LesionRow
-from oncoforge.analysis.sources import find_sources
 from oncoforge.analysis.summary import summarize
 from oncoforge.analysis.survey import survey
 from oncoforge.analysis.tables import csv_of, is_lesions, read_cases, read_lesions
 from oncoforge.errors import InputError, OutputError, UnknownNameError
+from oncoforge.lists.sources import find_sources
 
 AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
 

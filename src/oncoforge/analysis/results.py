@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from oncoforge.analysis.measure import MIN_VOXELS
 from oncoforge.analysis.rows import CaseRow, LesionRow
-from oncoforge.analysis.sources import LISTS, PathLike
 from oncoforge.analysis.summary import summarize
 from oncoforge.analysis.survey import Survey, survey
 from oncoforge.analysis.tables import (
@@ -26,6 +25,7 @@ from oncoforge.analysis.tables import (
 from oncoforge.anatomy.organs import tumor_bearing
 from oncoforge.errors import InputError, OutputError
 from oncoforge.lists.inputs import keep_inputs
+from oncoforge.lists.sources import LISTS, PathLike
 from oncoforge.parallel import Progress, silent
 from oncoforge.reports.analysis import AnalysisView, render
 from oncoforge.reports.wording import count

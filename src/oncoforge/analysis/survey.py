@@ -13,12 +13,12 @@ from oncoforge import anatomy
 from oncoforge.analysis.geometry import doubts
 from oncoforge.analysis.measure import MIN_VOXELS, Image, measure
 from oncoforge.analysis.rows import CaseRow, LesionRow
-from oncoforge.analysis.sources import PathLike, find_sources
 from oncoforge.anatomy.organs import tumor_bearing
 from oncoforge.errors import GridMismatchError, InputError
 from oncoforge.formats import Volume, read_image
 from oncoforge.formats.open import open_labels, open_volume
 from oncoforge.lists import Entry
+from oncoforge.lists.sources import PathLike, find_sources
 from oncoforge.parallel import Failure, Progress, each, silent
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
-from importlib import import_module
 from typing import NoReturn
 
 import click
 
-from oncoforge.errors import OncoforgeError, UnknownNameError
+from oncoforge.cli.lazy import LazyGroup
+from oncoforge.errors import OncoforgeError
 from oncoforge.version import __version__
 
 _COMMANDS = {
@@ -18,6 +18,9 @@ _COMMANDS = {
     "prepare": "Turn downloads into clean lists of cases.",
     "check": "Open every case of a list once and say what is wrong with it.",
     "analyze": "Measure the tumours in label maps, and fit priors to them.",
+    "predict": "Segment organs and tumours with trained networks.",
+    "evaluate": "Compare predicted masks with true ones, and models with each other.",
+    "weights": "List, show, fetch and import published weights; compare networks.",
 }
 
 _EXAMPLES = """
@@ -28,33 +31,10 @@ Examples:
 """
 
 
-class _Commands(click.Group):
-    """Commands whose modules are imported only when they are run."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
-            return None
-        command: click.Command = import_module(f"oncoforge.cli.{name}").command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command, or name the nearest one."""
-        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
-            raise UnknownNameError("command", args[0], _COMMANDS)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-
 @click.group(
-    cls=_Commands,
+    cls=LazyGroup,
+    package="oncoforge.cli",
+    summaries=_COMMANDS,
     epilog=_EXAMPLES,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oncoforge import anatomy
-from oncoforge.analysis.sources import PathLike, find_sources
 from oncoforge.analysis.survey import read_oncoforge
 from oncoforge.datasets.cutter import FILE_KINDS, Cutter, Found, Wanted
 from oncoforge.errors import GridMismatchError, InputError
 from oncoforge.formats import read_image
 from oncoforge.grid import Grid
 from oncoforge.lists import Entry
+from oncoforge.lists.sources import PathLike, find_sources
 from oncoforge.parallel import Failure, Progress, each, silent
 from oncoforge.reports.wording import count
 from oncoforge.staging import staging

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from oncoforge import anatomy
-from oncoforge.analysis.sources import PathLike, find_sources
 from oncoforge.anatomy.organs import tumor_bearing
 from oncoforge.datasets.early_maps import Limits, Tally, select_case, tumor_classes
 from oncoforge.errors import InputError
 from oncoforge.lists import CaseList, Entry
 from oncoforge.lists.inputs import keep_inputs
+from oncoforge.lists.sources import PathLike, find_sources
 from oncoforge.lists.write import write_list
 from oncoforge.parallel import Failure, Progress, each, silent
 from oncoforge.staging import staging

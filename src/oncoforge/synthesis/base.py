@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oncoforge.errors import InputError
-from oncoforge.synthesis.fields import check_fields, plain
+from oncoforge.fields import check_fields, plain
 from oncoforge.synthesis.scene import Box, Scene
 from oncoforge.version import __version__
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, fields
 from typing import Any, Final
 
 from oncoforge.errors import InputError, UnknownNameError
+from oncoforge.fields import check_fields, plain
 from oncoforge.synthesis.appearance.copied import Copied
 from oncoforge.synthesis.appearance.fitted import FittedContrast
-from oncoforge.synthesis.fields import check_fields, plain
 from oncoforge.synthesis.library.shelf import open_shelf
 from oncoforge.synthesis.masks.library.model import LibraryModel
 from oncoforge.synthesis.masks.prior.model import PriorModel, SitedGrowth

@@ -7,7 +7,7 @@ from dataclasses import Field, asdict, field, fields, make_dataclass, replace
 from typing import Any, get_type_hints
 
 from oncoforge.errors import InputError, UnknownNameError
-from oncoforge.synthesis.fields import check_fields, plain
+from oncoforge.fields import check_fields, plain
 
 Range = tuple[float, float]
 

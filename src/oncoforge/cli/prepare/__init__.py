@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from oncoforge.cli.lazy import LazyGroup
 
 _SUBCOMMANDS = {
     "list": "Name the datasets that are known.",
@@ -28,31 +28,33 @@ Examples:
 """
 
 
-class _Prepare(click.Group):
+class _Prepare(LazyGroup):
     """Subcommands by name; any other word is the name of a dataset."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*_SUBCOMMANDS]  # `list` is a subcommand's module once it was run
-
     def get_command(self, ctx: click.Context, name: str) -> click.Command:
-        module = name if name in _SUBCOMMANDS else "dataset"
-        command: click.Command = import_module(f"oncoforge.cli.prepare.{module}").command
-        return command
+        return self.load(name if name in self.summaries else "dataset")
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a subcommand, or hand a dataset's name on to the one that prepares it."""
         command = self.get_command(ctx, args[0])
-        return command.name, command, args[1:] if args[0] in _SUBCOMMANDS else args
+        return command.name, command, args[1:] if args[0] in self.summaries else args
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(
-                [("NAME", "Prepare the dataset of that name."), *_SUBCOMMANDS.items()]
+                [("NAME", "Prepare the dataset of that name."), *self.summaries.items()]
             )
 
 
-@click.group(name="prepare", cls=_Prepare, epilog=_EXAMPLES, no_args_is_help=True)
+@click.group(
+    name="prepare",
+    cls=_Prepare,
+    package="oncoforge.cli.prepare",
+    summaries=_SUBCOMMANDS,
+    epilog=_EXAMPLES,
+    no_args_is_help=True,
+)
 def command() -> None:
     """Turn downloads into clean, checked lists of cases. Nothing is downloaded."""

@@ -16,10 +16,10 @@ import scipy
 from numpy.typing import NDArray
 
 from oncoforge.errors import InputError
+from oncoforge.fields import build
 from oncoforge.synthesis.appearance.blur import soft_mask
 from oncoforge.synthesis.appearance.tones import Range, check_hu
 from oncoforge.synthesis.base import LesionMask, LesionPlan, Plain
-from oncoforge.synthesis.fields import build
 from oncoforge.synthesis.library.items import Item
 from oncoforge.synthesis.library.pose import Pose
 from oncoforge.synthesis.library.shelf import Crop, Shelf, open_shelf

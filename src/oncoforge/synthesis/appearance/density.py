@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oncoforge.errors import InputError
+from oncoforge.fields import build
 from oncoforge.synthesis.appearance.blur import soft_mask
 from oncoforge.synthesis.appearance.effects import capsule, filling
 from oncoforge.synthesis.appearance.mottle import Mottle, draw_mottle
 from oncoforge.synthesis.appearance.tones import Range, Tones, check_hu
 from oncoforge.synthesis.base import Density, LesionMask, LesionPlan, Plain
-from oncoforge.synthesis.fields import build
 from oncoforge.synthesis.scene import Scene, Vector
 from oncoforge.synthesis.smoothing import smooth_inside
 from oncoforge.synthesis.tissue import Tissue, levels_of

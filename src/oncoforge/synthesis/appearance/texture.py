@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from oncoforge.errors import InputError
+from oncoforge.fields import build
 from oncoforge.synthesis.appearance.blur import soft_mask
 from oncoforge.synthesis.appearance.effects import capsule, core, filling
 from oncoforge.synthesis.appearance.mottle import Mottle, draw_mottle
 from oncoforge.synthesis.appearance.tones import Range, Tones, check_hu
 from oncoforge.synthesis.base import LesionMask, LesionPlan, Plain
-from oncoforge.synthesis.fields import build
 from oncoforge.synthesis.scene import Scene
 
 _WIDEST_MM = 50.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from oncoforge.errors import InputError, OncoforgeError
-from oncoforge.synthesis.fields import build, plain
+from oncoforge.fields import build, plain
 from oncoforge.synthesis.scene import Vector
 
 INDEX = "library.json"

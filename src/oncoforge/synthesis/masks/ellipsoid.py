@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oncoforge.errors import InputError, UnknownNameError
+from oncoforge.fields import build
 from oncoforge.synthesis.base import LesionMask, LesionPlan
-from oncoforge.synthesis.fields import build
 from oncoforge.synthesis.masks import sizes
 from oncoforge.synthesis.masks.deformation import MODES
 from oncoforge.synthesis.masks.location import Places, check_place

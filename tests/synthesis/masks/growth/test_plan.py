@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from oncoforge.errors import InputError
-from oncoforge.synthesis.fields import build
+from oncoforge.fields import build
 from oncoforge.synthesis.masks.growth.plan import GrowthPlan, backend
 
 CPU = backend("cpu")

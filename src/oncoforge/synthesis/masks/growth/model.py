@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oncoforge.errors import InputError
+from oncoforge.fields import build
 from oncoforge.synthesis.base import LesionMask, LesionPlan, sphere_diameter
-from oncoforge.synthesis.fields import build
 from oncoforge.synthesis.masks import sizes
 from oncoforge.synthesis.masks.growth.clock import diameter_after, steps_for
 from oncoforge.synthesis.masks.growth.fill import fill

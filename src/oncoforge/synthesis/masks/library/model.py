@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from oncoforge.errors import InputError, UnknownNameError
+from oncoforge.fields import build
 from oncoforge.synthesis.base import LesionMask, LesionPlan
-from oncoforge.synthesis.fields import build
 from oncoforge.synthesis.library.items import Item
 from oncoforge.synthesis.library.pose import UPRIGHT, Quaternion
 from oncoforge.synthesis.library.shelf import open_shelf

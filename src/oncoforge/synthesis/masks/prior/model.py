@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oncoforge.errors import InputError
+from oncoforge.fields import build
 from oncoforge.synthesis.base import LesionMask, LesionPlan, MaskModel, sphere_diameter
-from oncoforge.synthesis.fields import build
 from oncoforge.synthesis.masks import sizes
 from oncoforge.synthesis.masks.prior.prior import OrganPrior
 from oncoforge.synthesis.masks.prior.shape import FittedShape

@@ -15,7 +15,7 @@ import scipy
 
 from oncoforge import anatomy
 from oncoforge.errors import InputError
-from oncoforge.synthesis.fields import build, plain
+from oncoforge.fields import build, plain
 from oncoforge.synthesis.masks.prior.places import Location, Mixture, RotatedEllipsoid
 from oncoforge.synthesis.masks.sizes import LARGEST_MM
 from oncoforge.version import __version__

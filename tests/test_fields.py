@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from oncoforge.errors import InputError, UnknownNameError
-from oncoforge.synthesis.fields import build, check_fields, plain
+from oncoforge.fields import build, check_fields, plain
 
 
 @dataclass(frozen=True)

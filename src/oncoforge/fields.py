@@ -52,7 +52,7 @@ def build(kind: type[T], values: Any, what: str) -> T:
     try:
         return kind(**{name: plain(value) for name, value in values.items()})
     except TypeError as error:
-        raise InputError(f"This recipe lacks a {what}: {error}.") from error
+        raise InputError(f"What was given lacks a {what}: {error}.") from error
 
 
 def plain(value: Any) -> Any:
@@ -84,7 +84,7 @@ def _fits(value: Any, hint: Any) -> bool:
         return type(value) is not bool and isinstance(value, Real) and isfinite(value)
     if hint is int:
         return type(value) is not bool and isinstance(value, int)
-    return isinstance(value, hint)
+    return isinstance(value, get_origin(hint) or hint)
 
 
 def _words(hint: Any) -> str:
@@ -96,5 +96,7 @@ def _words(hint: Any) -> str:
         if parts[-1] is ...:
             return f"a list of which each is {_words(parts[0])}"
         return f"{len(parts)} numbers"
+    if get_origin(hint) is Mapping:
+        return "a mapping of names to values"
     names = {float: "a number", int: "a whole number", bool: "true or false", str: "a word"}
     return names.get(hint, "none")

@@ -1,0 +1,1 @@
+"""Published weights: what there is, safe loading, and what the network of a file is."""

@@ -1,0 +1,3 @@
+"""How good masks are: overlap, surfaces, lesions, patients; models against each other."""
+
+from __future__ import annotations
