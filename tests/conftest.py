@@ -8,6 +8,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# Workers of one machine share its cores; torch would start as many threads as there are cores in
+# each of them, which wait for each other. Read when torch is first imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The same examples every time, so that a commit's checks tell of the commit and not of their luck;
 # ``HYPOTHESIS_PROFILE=search`` looks for new ones.
 hypothesis.settings.register_profile("same", derandomize=True)

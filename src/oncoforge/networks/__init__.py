@@ -1,7 +1,11 @@
-"""Segmentation networks by name: torch modules without any training logic."""
+"""Networks by name: torch modules without any training logic.
+
+PyTorch and MONAI are imported when the first network is built.
+"""
 
 from __future__ import annotations
 
 from oncoforge.networks.config import Config, Origin, Pipeline
+from oncoforge.networks.registry import NETWORKS, build, rebuild
 
-__all__ = ["Config", "Origin", "Pipeline"]
+__all__ = ["NETWORKS", "Config", "Origin", "Pipeline", "build", "rebuild"]
