@@ -1,0 +1,1 @@
+"""Published weights, one module for each work that they are from."""
