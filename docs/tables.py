@@ -21,6 +21,7 @@ import numpy as np
 
 from oncoforge import anatomy
 from oncoforge.anatomy.labels import FIRST_STRUCTURE
+from oncoforge.checkpoints import describe
 from oncoforge.cli import group
 from oncoforge.datasets.findings import KINDS
 from oncoforge.synthesis import cellular, handcrafted
@@ -364,6 +365,12 @@ def options(words: str) -> str:
     return table(("Option", "Default", "Meaning"), rows)
 
 
+COMMANDS = ("synth", "demo", "check", "analyze", "predict", "evaluate")
+"""Commands that have no commands of their own."""
+
+WEIGHTS = ("list", "show", "fetch", "import", "networks")
+"""Commands of ``oncoforge weights``."""
+
 PREPARE = (
     "list", "show", "NAME", "relabel", "dicom", "healthy", "early", "crops", "convert", "split",
 )  # fmt: skip
@@ -386,8 +393,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "dataset-overlaps": lambda: table(*dataset_table.overlaps()),
     "dataset-oddities": lambda: table(*dataset_table.oddities()),
     "findings": findings,
-    **{f"options-{name}": partial(options, name) for name in ("synth", "demo", "check", "analyze")},
+    **{f"options-{name}": partial(options, name) for name in COMMANDS},
     **{f"options-prepare-{name}": partial(options, f"prepare {name}") for name in PREPARE},
+    **{f"options-weights-{name}": partial(options, f"weights {name}") for name in WEIGHTS},
+    "weights": lambda: table(describe.HEAD, describe.rows()),
 }
 
 

@@ -22,14 +22,20 @@ from oncoforge.analysis.results import FILES as ANALYSIS
 from oncoforge.analysis.results import record
 from oncoforge.analysis.rows import CaseRow, LesionRow
 from oncoforge.analysis.survey import survey
+from oncoforge.cli import _COMMANDS as COMMANDS
 from oncoforge.cli import group, main
 from oncoforge.cli.prepare import _SUBCOMMANDS as SUBCOMMANDS
+from oncoforge.cli.weights import _SUBCOMMANDS as WEIGHTS_COMMANDS
 from oncoforge.datasets.check_files import FILES as CHECK
 from oncoforge.datasets.crops import Wanted, crop
 from oncoforge.datasets.findings import KINDS
 from oncoforge.datasets.registry import DATASETS
+from oncoforge.evaluation.results import FILES as EVALUATION
+from oncoforge.evaluation.results import TABLES
 from oncoforge.job import FILES, MOVIE, forge_case
+from oncoforge.networks import NETWORKS
 from oncoforge.order import Order, Origin
+from oncoforge.prediction import POSTPROCESSES
 from oncoforge.synthesis import cellular, handcrafted
 from oncoforge.synthesis.appearance.copied import Copied
 from oncoforge.synthesis.cases import METHODS
@@ -40,7 +46,14 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 README = ROOT / "README.md"
-NEEDS_MONAI = ("training-pipeline.md", "grow-tumours.md")
+NEEDS_MONAI = (
+    "training-pipeline.md",
+    "grow-tumours.md",
+    "networks.md",
+    "predict.md",
+    "published-weights.md",
+    "segmamba.md",
+)
 FOLLOWED = ("real-data.md",)
 """Pages whose commands are run too, between their snippets."""
 
@@ -222,9 +235,11 @@ def test_settings_page_lists_the_other_arguments_of_the_cellular_method() -> Non
 
 
 PREPARE = [f"prepare {name}" for name in ("NAME", *SUBCOMMANDS)]
+WEIGHTS = [f"weights {name}" for name in WEIGHTS_COMMANDS]
+PLAIN = [name for name in COMMANDS if name not in ("prepare", "weights")]
 
 
-@pytest.mark.parametrize("words", ["synth", "demo", "check", "analyze", *PREPARE])
+@pytest.mark.parametrize("words", [*PLAIN, *PREPARE, *WEIGHTS])
 def test_command_line_page_lists_every_option(words: str) -> None:
     text = (DOCS / "reference" / "command-line.md").read_text("utf-8")
     section = re.split(rf"\n##+ oncoforge {words}(?: \{{.*)?\n", text)[1].split("\n##")[0]
@@ -239,9 +254,9 @@ def test_command_line_page_names_every_command() -> None:
     assert [name for name in names if f"\n## oncoforge {name}\n" not in text] == []
 
 
-def test_prepare_has_a_row_for_every_command() -> None:
+def test_groups_have_a_row_for_every_command() -> None:
     text = (DOCS / "reference" / "command-line.md").read_text("utf-8")
-    assert [words for words in PREPARE if f"| [`oncoforge {words}`]" not in text] == []
+    assert [words for words in (*PREPARE, *WEIGHTS) if f"| [`oncoforge {words}`]" not in text] == []
 
 
 def test_command_line_page_lists_every_kind_of_finding() -> None:
@@ -256,8 +271,9 @@ def test_dataset_page_lists_every_dataset() -> None:
         assert f"{len(DATASETS)} datasets" in page.read_text("utf-8")
 
 
-def test_check_and_analysis_pages_name_every_file() -> None:
-    for page, files in (("check-data", CHECK), ("analyze-tumours", ANALYSIS)):
+def test_pages_name_every_file_of_their_command() -> None:
+    pages = (("check-data", CHECK), ("analyze-tumours", ANALYSIS), ("evaluate", EVALUATION))
+    for page, files in pages:
         text = (DOCS / "how-to" / f"{page}.md").read_text("utf-8")
         assert [name for name in files if f"`{name}`" not in text] == []
 
@@ -271,6 +287,26 @@ def test_table_page_lists_every_column() -> None:
     text = (DOCS / "reference" / "tables-of-lesions.md").read_text("utf-8")
     names = [field.name for row in (LesionRow, CaseRow) for field in fields(row)]
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_scores_page_lists_every_column(name: str) -> None:
+    text = (DOCS / "reference" / "tables-of-scores.md").read_text("utf-8")
+    section = text.split(f"\n## {name}")[1].split("\n## ")[0]
+    columns = [field.name for field in fields(TABLES[name])]
+    assert [column for column in columns if f"`{column}`" not in section] == []
+
+
+def test_network_page_lists_every_network_and_option() -> None:
+    text = (DOCS / "reference" / "networks.md").read_text("utf-8")
+    plain = [kind for kind in NETWORKS.values() if not kind.generative]
+    names = [*NETWORKS, *(option for kind in plain for option in kind.options)]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_prediction_page_lists_every_postprocess() -> None:
+    text = (DOCS / "how-to" / "predict.md").read_text("utf-8")
+    assert [name for name in POSTPROCESSES if f"| `{name}` |" not in text] == []
 
 
 @pytest.fixture(scope="module")
