@@ -109,7 +109,7 @@ _spacings = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(_pairs(), _spacings, st.one_of(st.sampled_from([0, 1, 2, 100]), st.floats(0, 12)))
 def test_scores_equal_those_of_surface_distance(masks, spacing, tolerance_mm):
     _assert_equals_theirs(*masks, spacing, tolerance_mm)
