@@ -604,16 +604,66 @@ def draw_analysis() -> None:
                 case, "kidney", seed=number, preset="realistic", count=1 + number % 3,
                 size=("small", "medium", "large")[number // 4], exophytic=True,
             )  # fmt: skip
-            for name, array in (("images", made.image), ("labels", made.labels)):
-                path = Path(folder) / name / f"patient_{number}.nii.gz"
-                path.parent.mkdir(exist_ok=True)
-                (of.write_image if name == "images" else of.write_labels)(path, array, made)
+            write(Path(folder), number, made, images=made.image, labels=made.labels)
         sheet = Path(folder) / "sheet"
         of.analyze(Path(folder) / "labels", images=Path(folder) / "images", out=sheet)
-        with Image.open(sheet / "report.png") as report:
-            size = 1280, round(1280 * report.height / report.width)
-            small = report.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-            save(small, "analysis", few=False)
+        save_sheet(sheet / "report.png", "analysis")
+
+
+def draw_evaluation() -> None:
+    """Draw the report of two make-believe models: one is careful, one sees large tumours only."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, rng = Path(name), np.random.default_rng(0)
+        for number in range(14):
+            case = phantom(seed=number, spacing=(2.5, 2.5, 2.5))
+            if number > 2:  # the first three stay healthy
+                case = of.synthesize(
+                    case, "liver", seed=number, preset="realistic",
+                    size=("small", "medium", "large")[number % 3], count=1 + number % 2,
+                )  # fmt: skip
+            careful = make_believe(case, rng, least_voxels=12, shift=0)
+            hasty = make_believe(case, rng, least_voxels=220, shift=1)
+            write(folder, number, case, images=case.image, labels=case.labels)
+            write(folder, number, case, careful=careful, hasty=hasty)
+        found = of.evaluation.evaluate(
+            folder / "careful", folder / "labels", name="careful", organ="liver",
+            versus={"hasty": folder / "hasty"}, images=folder / "images",
+        )  # fmt: skip
+        found.write(folder / "scores")
+        save_sheet(folder / "scores" / "report.png", "evaluation")
+
+
+def make_believe(case: Case, rng: np.random.Generator, least_voxels: int, shift: int) -> np.ndarray:
+    """Return labels as a model might predict them: rough, and without the smallest tumours."""
+    labels = case.labels.copy()
+    pieces, count = ndimage.label(labels == 2)
+    rough = ndimage.gaussian_filter(rng.normal(size=labels.shape), 1.5)
+    rough /= rough.std()
+    liver = np.isin(labels, (1, 2))
+    grown = ndimage.gaussian_filter(liver.astype(np.float32), 1.0) + 0.15 * rough > 0.5
+    labels[liver] = 0
+    labels[grown & ((labels == 0) | liver)] = 1
+    for piece in range(1, count + 1):
+        mask = pieces == piece
+        if mask.sum() >= least_voxels:
+            level = ndimage.gaussian_filter(mask.astype(np.float32), 1.2) + 0.12 * rough
+            labels[np.roll((level > 0.5) & liver, shift, axis=0)] = 2
+    return labels
+
+
+def write(folder: Path, number: int, case: Case, **arrays: np.ndarray) -> None:
+    """Write a patient's volumes, each into the folder of its name."""
+    for name, array in arrays.items():
+        (folder / name).mkdir(exist_ok=True)
+        path = folder / name / f"patient_{number}.nii.gz"
+        (of.write_image if name == "images" else of.write_labels)(path, array, case)
+
+
+def save_sheet(report: Path, name: str) -> None:
+    """Keep the picture of a report, smaller."""
+    with Image.open(report) as picture:
+        size = 1280, round(1280 * picture.height / picture.width)
+        save(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS), name, few=False)
 
 
 PICTURES: dict[str, Callable[[], None]] = {
@@ -634,6 +684,7 @@ PICTURES: dict[str, Callable[[], None]] = {
     "growth-presets": draw_growth_presets,
     "exophytic": draw_exophytic,
     "analysis": draw_analysis,
+    "evaluation": draw_evaluation,
 }
 
 if __name__ == "__main__":

@@ -84,15 +84,17 @@ class _Recurrence(torch.autograd.Function):
     ) -> Tensor:
         told = [_by_position(tensor, steps) for tensor in (delta, x, B, C)]
         y = torch.empty_like(told[1])
-        spans = [slice(at, min(at + blocks, len(y))) for at in range(0, len(y), blocks)]
-        kept = len(y) if keeps else spans[0].stop
+        every = y.shape[1]
+        spans = [slice(at, min(at + blocks, every)) for at in range(0, every, blocks)]
+        kept = every if keeps else spans[0].stop
         starts = y.new_zeros(kept + 1, x.shape[0], *A.t().shape)
-        whole = _Chunk.of(A, told[1][spans[0]])
+        whole = _Chunk.of(A, told[1][:, spans[0]])
         with _full_precision(y.device.type):
             for span in [] if y.is_meta else spans:  # a meta tensor has no numbers
                 number = span.stop - span.start
                 here = starts[span.start : span.stop + 1] if keeps else starts[: number + 1]
-                whole.first(number).advance([tensor[span] for tensor in told], here, y[span])
+                piece = [tensor[:, span] for tensor in told]
+                whole.first(number).advance(piece, here, y[:, span])
                 if not keeps:
                     starts[0] = starts[number]
         if keeps:
@@ -104,20 +106,20 @@ class _Recurrence(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
         *told, A, starts = ctx.saved_tensors
-        grad_out = _by_position(grad_y, told[0].shape[1])
+        grad_out = _by_position(grad_y, len(told[0]))
         grads = [torch.empty_like(tensor) for tensor in told]
         grad_A = torch.zeros_like(A)
-        whole = _Chunk.of(A, told[1][ctx.spans[0]])
+        whole = _Chunk.of(A, told[1][:, ctx.spans[0]])
         slopes = torch.empty_like(whole.state)
         later = torch.zeros_like(starts[0])
         with _full_precision(grad_y.device.type):
             for span in [] if grad_y.is_meta else reversed(ctx.spans):
-                work = whole.first(span.stop - span.start)
-                slope, before = slopes[: len(work.state)], starts[span]
-                here, into = [t[span] for t in told], [grad[span] for grad in grads]
-                work.retrace(here, before)
-                later = work.adjoin(here, grad_out[span], later, slope)
-                grad_A += work.grade(here, grad_out[span], slope, before, into).t()
+                work, before = whole.first(span.stop - span.start), starts[span]
+                piece, into = ([tensor[:, span] for tensor in group] for group in (told, grads))
+                slope = slopes[:, : len(before)]
+                work.retrace(piece, before)
+                later = work.adjoin(piece, grad_out[:, span], later, slope)
+                grad_A += work.grade(piece, grad_out[:, span], slope, before, into).t()
         delta, x, B, C = (_by_sequence(grad, ctx.length) for grad in grads)
         return delta, x, grad_A, B, C, None, None, None
 
@@ -126,8 +128,8 @@ class _Recurrence(torch.autograd.Function):
 class _Chunk:
     """Memory for the states of one chunk, which every chunk uses in turn.
 
-    What its methods take as ``told`` is the chunk's part of delta, x, B and C, each of (blocks,
-    steps, batch, channels or states), and as ``starts`` the state before each block. The last
+    What its methods take as ``told`` is the chunk's part of delta, x, B and C, each of (steps,
+    blocks, batch, channels or states), and as ``starts`` the state before each block. The last
     chunk may have fewer blocks: see `first`.
 
     Parameters
@@ -135,7 +137,7 @@ class _Chunk:
     A
         (states, channels).
     decay, state
-        (blocks, steps, batch, states, channels).
+        (steps, blocks, batch, states, channels).
     edge
         (blocks, batch, states, channels): what blocks hand on when they start from zero.
     """
@@ -150,12 +152,13 @@ class _Chunk:
         """Allocate it for the part of x of the first chunk, the longest."""
         turned = A.t().contiguous()
         shape = (*x.shape[:3], *turned.shape)
-        edge = x.new_empty(shape[0], *shape[2:])
-        return cls(turned, x.new_empty(shape), x.new_empty(shape), edge)
+        return cls(turned, x.new_empty(shape), x.new_empty(shape), x.new_empty(shape[1:]))
 
     def first(self, blocks: int) -> _Chunk:
         """Return as much of it as so many blocks need."""
-        return _Chunk(self.A, self.decay[:blocks], self.state[:blocks], self.edge[:blocks])
+        if blocks == len(self.edge):
+            return self
+        return _Chunk(self.A, self.decay[:, :blocks], self.state[:, :blocks], self.edge[:blocks])
 
     def advance(self, told: list[Tensor], starts: Tensor, y: Tensor) -> None:
         """Go through the chunk: fill ``y``, and all of ``starts`` but the first.
@@ -164,13 +167,13 @@ class _Chunk:
         """
         delta, _, _, C = told
         self._enter(told)
-        self.edge.copy_(self.state[:, 0])
-        for step in range(1, self.state.shape[1]):
-            torch.addcmul(self.state[:, step], self.decay[:, step], self.edge, out=self.edge)
+        entering, *others = self.state.unbind()
+        self.edge.copy_(entering)
+        for now, decay in zip(others, self.decay[1:].unbind(), strict=True):
+            torch.addcmul(now, decay, self.edge, out=self.edge)
         _carry(self._kept(delta), self.edge.unbind(), starts.unbind())
         self._take_steps(starts[:-1])
-        states = self.state.flatten(0, 2)
-        torch.bmm(C.reshape(len(states), 1, -1), states, out=y.view(len(states), 1, -1))
+        y.copy_(_product(C.unsqueeze(3), self.state).squeeze(3))
 
     def retrace(self, told: list[Tensor], starts: Tensor) -> None:
         """Work out the decays and the states from the starts of all blocks."""
@@ -183,19 +186,22 @@ class _Chunk:
         ``later`` is the gradient of the last state by way of all that comes after the chunk.
         """
         delta, _, _, C = told
-        steps = range(slope.shape[1] - 1)[::-1]
         torch.mul(C.unsqueeze(4), grad_y.unsqueeze(3), out=slope)
-        self.edge.copy_(slope[:, -1])
-        for step in steps:
-            torch.addcmul(slope[:, step], self.decay[:, step + 1], self.edge, out=self.edge)
-        self.edge.mul_(self.decay[:, 0])
-        ladder = later.new_empty(len(slope) + 1, *later.shape)
+        first, *decays = self.decay.unbind()
+        *slopes, last = slope.unbind()
+        backwards = list(zip(slopes, decays, strict=True))[::-1]
+        self.edge.copy_(last)
+        for now, decay in backwards:
+            torch.addcmul(now, decay, self.edge, out=self.edge)
+        self.edge.mul_(first)
+        ladder = later.new_empty(len(self.edge) + 1, *later.shape)
         ladder[-1] = later
         _carry(self._kept(delta)[::-1], self.edge.unbind()[::-1], ladder.unbind()[::-1])
-        slope[:, -1] += ladder[1:]
-        for step in steps:
-            following = slope[:, step + 1]
-            torch.addcmul(slope[:, step], self.decay[:, step + 1], following, out=slope[:, step])
+        last += ladder[1:]
+        after = last
+        for now, decay in backwards:
+            torch.addcmul(now, decay, after, out=now)
+            after = now
         return ladder[0]
 
     def grade(
@@ -203,20 +209,18 @@ class _Chunk:
     ) -> Tensor:
         """Fill ``into`` with the gradients of what was told, and return that of A, turned.
 
-        Nothing of the decays, states and slopes is left afterwards.
+        Nothing of the decays and slopes is left afterwards.
         """
         delta, x, B, _ = told
         grad_delta, grad_x, grad_B, grad_C = into
-        states, slopes = self.state.flatten(0, 2), slope.flatten(0, 2)
-        tokens = len(states)
-        torch.bmm(B.reshape(tokens, 1, -1), slopes, out=grad_x.view(tokens, 1, -1))
-        torch.bmm(slopes, x.reshape(tokens, -1, 1), out=grad_B.view(tokens, -1, 1))
-        torch.bmm(states, grad_y.reshape(tokens, -1, 1), out=grad_C.view(tokens, -1, 1))
+        grad_x.copy_(_product(B.unsqueeze(3), slope).squeeze(3))
+        grad_B.copy_(_product(slope, x.unsqueeze(4)).squeeze(4))
+        grad_C.copy_(_product(self.state, grad_y.unsqueeze(4)).squeeze(4))
         # Of the exponents delta * A: slope * decay * the state before.
         exponent = self.decay.mul_(slope)
-        exponent[:, 1:] *= self.state[:, :-1]
-        exponent[:, 0] *= starts
-        torch.sum(torch.mul(exponent, self.A, out=slope), 3, out=grad_delta)
+        exponent[1:] *= self.state[:-1]
+        exponent[0] *= starts
+        grad_delta.copy_(torch.mul(exponent, self.A, out=slope).sum(3))
         return torch.mul(exponent, delta.unsqueeze(3), out=slope).sum((0, 1, 2))
 
     def _enter(self, told: list[Tensor]) -> None:
@@ -228,20 +232,25 @@ class _Chunk:
     def _take_steps(self, starts: Tensor) -> None:
         """Make true states of what enters them."""
         before = starts
-        for step in range(self.state.shape[1]):
-            now = self.state[:, step]
-            torch.addcmul(now, self.decay[:, step], before, out=now)
+        for now, decay in zip(self.state.unbind(), self.decay.unbind(), strict=True):
+            torch.addcmul(now, decay, before, out=now)
             before = now
 
     def _kept(self, delta: Tensor) -> Sequence[Tensor]:
         """Return what each block leaves of the state before it."""
-        return (delta.sum(1).unsqueeze(2) * (self.A * log2(e))).exp2_().unbind()
+        return (delta.sum(0).unsqueeze(2) * (self.A * log2(e))).exp2_().unbind()
 
 
 def _carry(kept: Sequence[Tensor], handed: Sequence[Tensor], ladder: Sequence[Tensor]) -> None:
     """Fill a ladder from its first rung: each is what is kept of the last, and what is handed."""
     for keep, hand, last, rung in zip(kept, handed, ladder[:-1], ladder[1:], strict=True):
         torch.addcmul(hand, keep, last, out=rung)
+
+
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    """Multiply matrices along three axes of them."""
+    product = torch.bmm(left.flatten(0, 2), right.flatten(0, 2))
+    return product.view(*left.shape[:3], *product.shape[1:])
 
 
 def _full_precision(device: str) -> AbstractContextManager[object]:
@@ -252,19 +261,22 @@ def _full_precision(device: str) -> AbstractContextManager[object]:
 
 
 def _by_position(sequences: Tensor, steps: int) -> Tensor:
-    """Turn (batch, channels, length) into (blocks, steps, batch, channels), with zeros after."""
+    """Turn (batch, channels, length) into (steps, blocks, batch, channels), with zeros after.
+
+    In memory, positions lie in their order: the steps of a block after each other.
+    """
     batch, channels, length = sequences.shape
     blocks = -(-length // steps)
     turned = sequences.new_empty(blocks * steps, batch, channels)
     turned[length:] = 0
     for number in range(batch):  # PyTorch turns a matrix several times faster than more axes
         turned[:length, number].copy_(sequences[number].t())
-    return turned.view(blocks, steps, batch, channels)
+    return turned.view(blocks, steps, batch, channels).transpose(0, 1)
 
 
 def _by_sequence(turned: Tensor, length: int) -> Tensor:
-    """Turn (blocks, steps, batch, channels) back into (batch, channels, length)."""
-    flat = turned.flatten(0, 1)[:length]
+    """Turn (steps, blocks, batch, channels) back into (batch, channels, length)."""
+    flat = turned.transpose(0, 1).flatten(0, 1)[:length]
     sequences = turned.new_empty(*flat.shape[1:], length)
     for number in range(len(sequences)):
         sequences[number].copy_(flat[:, number].t())

@@ -322,8 +322,10 @@ def _log_across(axes: Axes, low: float, high: float, marks: Sequence[float]) -> 
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     shown = [mark for mark in marks if low <= mark <= high]
-    if len(shown) < 3:  # a narrow range needs marks between the round ones
-        shown = [m * 10.0**n for n in range(-3, 5) for m in (1, 1.5, 2, 3, 5, 7)]
+    for between in ((1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+        if len(shown) >= 3:
+            break  # a narrow range needs marks between the round ones, but no more than that
+        shown = [m * 10.0**n for n in range(-3, 5) for m in between]
         shown = [mark for mark in shown if low <= mark <= high]
     axes.set_xticks(shown)
     axes.xaxis.set_minor_locator(NullLocator())

@@ -1,0 +1,105 @@
+"""A scan as a network wants it: its spacing, its window, and at least the size of its patch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from oncoforge.networks import Pipeline
+from oncoforge.prediction.lattice import Lattice, Spacing, interpolate
+from oncoforge.prediction.windows import Windows, plan_windows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Image = npt.NDArray[np.float32]
+
+_SLAB_VOXELS = 1 << 23
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A scan as a network takes it.
+
+    Parameters
+    ----------
+    image
+        float32 (1, X, Y, Z), in the values of the pipeline.
+    lattice
+        Between the scan and the image without what was added to it.
+    added
+        Voxels in front of the first one, along each axis, to fill up a patch.
+    """
+
+    image: Tensor
+    lattice: Lattice
+    added: tuple[int, ...]
+
+    def windows(
+        self, patch: Sequence[int], overlap: float, gate: npt.NDArray[np.bool_] | None
+    ) -> Windows:
+        """Place windows, by a gate on the voxels of the scan; None runs all of them."""
+        shape = tuple(self.image.shape[1:])
+        if gate is not None:
+            gate = self.lattice.needed(gate)
+            after = [
+                whole - n - before
+                for whole, n, before in zip(shape, gate.shape, self.added, strict=True)
+            ]
+            if any(self.added) or any(after):
+                gate = np.pad(gate, list(zip(self.added, after, strict=True)))
+        return plan_windows(shape, patch, overlap, gate)
+
+
+def prepare(image: Image, spacing: Spacing, pipeline: Pipeline) -> Prepared:
+    """Resample a scan, turn its HU into the values of a network, and fill up to a patch.
+
+    In this order, as the published pipelines do: HU are interpolated, then clipped. What is added
+    has the lowest value of its row, as for MONAI's ``SpatialPad`` with the mode ``minimum``.
+
+    Parameters
+    ----------
+    image
+        float32 (X, Y, Z), HU, RAS+; it stays as it is.
+    spacing
+        mm.
+    pipeline
+        What the network wants.
+    """
+    import torch
+
+    lattice = Lattice.between(image.shape, spacing, pipeline.spacing_mm)
+    made = np.empty(lattice.network, dtype=np.float32)
+    step = max(1, _SLAB_VOXELS // made[0].size)
+    for start in range(0, len(made), step):
+        rows = slice(start, min(start + step, len(made)))
+        _set_values(made[rows], _rows(image, lattice, rows), pipeline)
+    missing = [max(n - size, 0) for size, n in zip(made.shape, pipeline.patch, strict=True)]
+    ends = [(n // 2, n - n // 2) for n in missing]
+    if any(missing):
+        made = np.pad(made, ends, mode="minimum")
+    return Prepared(torch.from_numpy(made)[None], lattice, tuple(first for first, _ in ends))
+
+
+def _rows(image: Image, lattice: Lattice, rows: slice) -> Image:
+    """Interpolate some rows of the network's voxels."""
+    if lattice.to_network is None:
+        return image[rows]
+    x, y, z = lattice.to_network
+    first, last = int(x.lower[rows.start]), int(x.upper[rows.stop - 1])
+    near = image[None, first : last + 1]
+    return interpolate(near, (x.part(rows, first), y, z))[0]
+
+
+def _set_values(made: Image, hu: Image, pipeline: Pipeline) -> None:
+    """Write the values that a network has for HU."""
+    (low, high), (bottom, top) = pipeline.window_hu, pipeline.values
+    np.subtract(hu, low, out=made)
+    made /= high - low
+    np.clip(made, 0, 1, out=made)
+    made *= top - bottom
+    made += bottom
