@@ -41,6 +41,9 @@ bench: .venv/.everything
 	$(BIN)/python benchmarks/handcrafted.py
 	$(BIN)/python benchmarks/cellular.py
 	$(BIN)/python benchmarks/analysis.py
+	$(BIN)/python benchmarks/evaluation.py
+	$(BIN)/python benchmarks/prediction.py
+	$(BIN)/python benchmarks/scan.py
 
 clean:
 	rm -rf .venv oncoforge-demo site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """Sliding windows with a gate, against all of them and against MONAI; and the peak of memory.
 
-Windows: how many of 96 x 96 x 96 voxels touch an organ with a margin of 10 mm on the sample CT at
+Windows: how many of 96 x 96 x 96 voxels touch an organ with a margin of 5 mm on the sample CT at
 1 mm. Seconds: a whole prediction of the liver with a small network, by all windows and by those of
 the gate, after a check that the labels within the liver are the same; and the windows alone, with
 MONAI's ``sliding_window_inference`` on the same input. Memory: the peak of a process of its own

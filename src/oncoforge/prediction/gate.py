@@ -17,7 +17,7 @@ GATES: Final = ("organ", "body", "coarse", "none")
 """What a gate can be by name: a margin around the organ, the body, where a first, coarse run of the
 network finds anything, or everything."""
 
-MARGIN_MM: Final = 10.0
+MARGIN_MM: Final = 5.0
 """How far outside its organ a tumour may reach, unless something else is said."""
 
 _TISSUE_HU = -500.0
