@@ -68,6 +68,19 @@ def test_tables_and_report_are_written_and_the_numbers_printed(run, place):
     assert "…" not in done.out  # nothing is cut off on 80 columns
 
 
+def test_the_note_of_the_table_explains_no_column_that_is_not_there(run, place):
+    def scaled(mm: float) -> str:
+        for path in place.glob("*/c*.nii.gz"):
+            array = np.asarray(nib.load(path).dataobj).copy()
+            nib.save(nib.Nifti1Image(array, np.diag([mm, mm, mm, 1])), path)
+        assert run("net", "truth", "--out", "out", "--overwrite").code == 0
+        return (place / "out" / "table.md").read_text()
+
+    small, large = scaled(1.5), scaled(10.0)
+    assert small.count("Sens. d < 20 mm") == small.count("below 20 mm") == 1
+    assert "Sens." not in large
+
+
 def test_one_command_compares_models(run, place):
     done = run("net", "truth", "--versus", "other=other", "--versus", "third=other", "--out", "out")
     assert done.code == 0
@@ -143,6 +156,7 @@ def test_extra_predictions_are_a_remark(run, place):
         (("net", "nowhere", "--out", "out"), "nowhere does not exist"),
         (("truth", "truth", "--out", "out"), "both a truth and a prediction"),
         (("net", "truth", "--out", "there"), "there already holds table.md"),
+        (("net", "truth", "--out", "net"), "net holds files that are compared"),
         (("net", "truth", "--out", "out", "--convention", "kitss"), "did you mean 'kits'"),
         (("net", "truth", "--out", "out", "--convention", "organ-tumor"), "name the organ"),
         (("net", "truth", "--out", "out", "--nsd", "surfels"), "did you mean 'surfel'"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oncoforge.errors import InputError
 from oncoforge.evaluation.masks import part_of, shared_voxels
 
 
@@ -53,3 +55,12 @@ def test_shared_voxels_are_counted_wherever_the_parts_are(shape, seed):
     assert shared_voxels(*parts) == (one & other).sum()
     empty = part_of(np.zeros(shape), "empty")
     assert shared_voxels(parts[0], empty) == 0
+
+
+def test_true_is_any_byte_of_a_boolean_but_zero():
+    ones = np.zeros((4, 5, 6), np.uint8)
+    ones[1:3, 2:4, 1:5] = 255
+    part = part_of(ones.view(np.bool_), "pred")
+    assert (part.voxels, part.origin, part.array.shape) == (16, (1, 2, 1), (2, 2, 4))
+    with pytest.raises(InputError, match="values besides 0 and 1"):
+        part_of(ones, "pred")

@@ -94,6 +94,16 @@ def test_a_second_run_does_only_what_is_missing(by_hu, scans, tmp_path):
     assert predict_all(folder, network, out).made == ("more",)
 
 
+def test_a_mask_that_was_damaged_since_is_made_anew(by_hu, scans, tmp_path):
+    folder, _ = scans
+    network, out = by_hu(), tmp_path / "out"
+    predict_all(folder, network, out)
+    whole = _bytes(out)
+    (out / "lps.nii.gz").write_bytes(b"half a mask")
+    assert predict_all(folder, network, out).made == ("lps",)
+    assert _bytes(out) == whole
+
+
 def test_a_stopped_run_goes_on(by_hu, scans, tmp_path):
     """Stopped in the middle of a scan, whole files are left, and the next run ends as if not."""
     folder, _ = scans

@@ -54,6 +54,8 @@ def part_of(mask: Any, name: str) -> Part:
     order = sorted(range(3), key=lambda axis: -abs(bytes_.strides[axis]))
     flat = np.ascontiguousarray(bytes_.transpose(order))
     first, last, largest = _extent(flat)
+    if largest > 1 and array.dtype == np.bool_:  # true is any byte but 0
+        return part_of(bytes_ != 0, name)
     if largest > 1:
         raise InputError(_no_mask(name))
     slices: list[slice] = [slice(0)] * 3

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from oncoforge.analysis.tables import csv_of, plain
+from oncoforge.errors import OutputError
 from oncoforge.evaluation.cases import Rules
 from oncoforge.evaluation.describe import note
 from oncoforge.evaluation.pairs import Pair
@@ -129,7 +130,10 @@ class Evaluation:
 
     def note(self, spread: str = "sd") -> str:
         """Say what the numbers of the table are."""
-        early = any(row.group == EARLY and row.unit == "lesions" and row.n for row in self.summary)
+        early = any(
+            row.group == EARLY and row.metric == "lesion_sensitivity" and row.mean is not None
+            for row in self.summary
+        )
         return note(self.settings, len({row.case for row in self.scores}), spread, early)
 
     def record(self) -> dict[str, Any]:
@@ -151,7 +155,7 @@ class Evaluation:
         OutputError
             If they cannot be written, or would replace others.
         """
-        keep_inputs([Path(out, name) for name in FILES], inputs(self.pairs))
+        check_out(Path(out), self.pairs)
         with staging(Path(out), FILES, overwrite) as folder:
             self.write_into(folder)
 
@@ -172,6 +176,20 @@ class Evaluation:
         html, png = render(self, spread, self.note(spread))
         (folder / "report.html").write_text(html, encoding="utf-8")
         (folder / "report.png").write_bytes(png)
+
+
+def check_out(out: Path, pairs: Sequence[Pair]) -> None:
+    """Refuse a folder in which masks or images lie: tables among them are easily taken for one.
+
+    Raises
+    ------
+    OutputError
+        If something that is read is in it.
+    """
+    read = inputs(pairs)
+    keep_inputs([out / name for name in FILES], read)
+    if out.resolve() in {path.resolve().parent for path in read}:
+        raise OutputError(f"{out} holds files that are compared; choose another --out.")
 
 
 def inputs(pairs: Sequence[Pair]) -> list[Path]:

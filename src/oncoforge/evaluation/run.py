@@ -21,11 +21,10 @@ from oncoforge.evaluation.patients import patient_rows
 from oncoforge.evaluation.probabilities import with_probabilities
 from oncoforge.evaluation.published import SPREADS
 from oncoforge.evaluation.region import ORGAN_MASKS
-from oncoforge.evaluation.results import FILES, Evaluation, inputs
+from oncoforge.evaluation.results import FILES, Evaluation, check_out
 from oncoforge.evaluation.score import DEFINITIONS
 from oncoforge.evaluation.summary import EMPTY_RULES, summarize
 from oncoforge.evaluation.versus import compare
-from oncoforge.lists.inputs import keep_inputs
 from oncoforge.lists.sources import PathLike
 from oncoforge.parallel import Failure, Progress, each, silent
 from oncoforge.staging import staging
@@ -219,7 +218,7 @@ def evaluate(
 
     if out is None:
         return run()
-    keep_inputs([Path(out, file) for file in FILES], inputs(pairs))
+    check_out(Path(out), pairs)
     with staging(Path(out), FILES, overwrite) as folder:
         evaluation = run()
         evaluation.write_into(folder)

@@ -92,7 +92,12 @@ def resume(out: Path, new: Record, overwrite: bool) -> Record:
     if not old.cases:  # none of its scans could be read
         return new
     if old.fingerprint == new.fingerprint and not overwrite:
-        new.cases = {c: r for c, r in old.cases.items() if (out / str(r["mask"])).is_file()}
+        # A mask that is gone, or is not what was written, is made anew.
+        new.cases = {
+            case: row
+            for case, row in old.cases.items()
+            if sha256_of(out / str(row["mask"])) == row.get("sha256")
+        }
         return new
     if not overwrite:
         raise OutputError(
@@ -103,6 +108,15 @@ def resume(out: Path, new: Record, overwrite: bool) -> Record:
         for path in (out / str(row["mask"]), out / PICTURES / f"{case}.png"):
             path.unlink(missing_ok=True)
     return new
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file, 64 hexadecimal digits; empty if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _read(out: Path) -> Record | None:

@@ -22,7 +22,7 @@ from oncoforge.prediction.inputs import OrganMasks, find_scans
 from oncoforge.prediction.models import common_classes, describe, origin_of, pipeline_of
 from oncoforge.prediction.postprocess import Postprocess, find
 from oncoforge.prediction.predict import Prediction, check_gate, check_numbers, image_of, predict
-from oncoforge.prediction.record import PICTURES, SHEET, Record, resume
+from oncoforge.prediction.record import PICTURES, SHEET, Record, resume, sha256_of
 from oncoforge.prediction.sliding import choose
 
 if TYPE_CHECKING:
@@ -280,6 +280,7 @@ def _one(
     record.cases[entry.case] = {
         "input": str(entry.image),
         "mask": f"{entry.case}.nii.gz",
+        "sha256": sha256_of(folder.out / f"{entry.case}.nii.gz"),
         "shape": list(volume.source.grid.shape),
         "spacing_mm": [round(mm, 6) for mm in volume.source.grid.spacing],
         "windows": prediction.windows,
