@@ -106,3 +106,11 @@ def test_a_row_of_the_table_for_each() -> None:
     table = list(rows())
     assert [row[0] for row in table] == [f"`{name}`" for name in CATALOGUE]
     assert {len(row) for row in table} == {len(HEAD)}
+
+
+def test_a_supposed_name_of_a_file_is_said_to_be() -> None:
+    """Of Pixel2Cancer, the name was seen where the page states the SHA-256."""
+    ours = [one for one in CATALOGUE.values() if one.method == "Pixel2Cancer"]
+    assert {bool(one.sha256) for one in ours} == {True, False}
+    for one in ours:
+        assert any("model.pt is supposed" in note for note in one.notes) is not bool(one.sha256)

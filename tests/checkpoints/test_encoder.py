@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from oncoforge import checkpoints, networks
+from oncoforge.checkpoints.encoder import EncoderOnlyError
 from oncoforge.errors import InputError
 
 
@@ -130,3 +131,48 @@ def test_other_networks_have_encoders_too(
     values = sum(ours.state_dict()[key].numel() for key in moved.taken)
     assert 0.2 < values / sum(t.numel() for t in ours.state_dict().values()) < 0.95
     assert all(torch.equal(ours.state_dict()[k], theirs.state_dict()[k]) for k in moved.taken)
+
+
+@pytest.mark.parametrize("form", [_alone, _disrupted, _supervised, _volume_contrast])
+def test_what_an_encoder_is_said_to_be_is_what_it_goes_into(
+    tmp_path: Path, form: Callable[[torch.nn.Module], dict[str, Any]]
+) -> None:
+    path = tmp_path / "a.pt"
+    torch.save(form(_swin(1, size="small")), path)
+    with pytest.raises(EncoderOnlyError, match=r"encoder only.*load_encoder") as caught:
+        checkpoints.load(path)
+    found = caught.value.encoder
+    assert (found.features, found.in_channels) == (24, 1)
+    assert found.options == {"size": "small", "version": 1, "merging": "legacy"}
+    assert found.decoder is (form is _supervised)
+    assert str(caught.value).count(". ") == 0
+    network = networks.build(found.network, found.in_channels, 3, seed=2, **found.options)
+    moved = checkpoints.load_encoder(network, path, whole=True)
+    assert set(moved.taken) == set(found.tensors)
+
+
+def test_an_encoder_of_version_2_is_told(tmp_path: Path) -> None:
+    torch.save(_alone(_swin(1, version=2)), tmp_path / "a.pt")
+    with pytest.raises(EncoderOnlyError) as caught:
+        checkpoints.load(tmp_path / "a.pt")
+    assert caught.value.encoder.options["version"] == 2
+
+
+def test_supposed_merging_of_an_encoder_is_noted(tmp_path: Path) -> None:
+    torch.save(_encoder(_swin(1)), tmp_path / "new.pt")
+    torch.save(_alone(_swin(1)), tmp_path / "old.pt")
+    for name, supposed in (("new.pt", True), ("old.pt", False)):
+        with pytest.raises(EncoderOnlyError) as caught:
+            checkpoints.load(tmp_path / name)
+        notes = caught.value.encoder.origin.notes
+        assert any("supposed" in note for note in notes) is supposed
+
+
+def test_what_is_called_as_an_encoder_and_is_none_gets_a_sentence(tmp_path: Path) -> None:
+    for shape, says in (((96, 1, 2, 2, 2), "96 features"), ((4,), "no network that is known")):
+        torch.save({"patch_embed.proj.weight": torch.zeros(shape)}, tmp_path / "a.pt")
+        with pytest.raises(InputError, match=says):
+            checkpoints.load(tmp_path / "a.pt")
+    torch.save(_alone(_swin(1)), tmp_path / "a.pt")
+    with pytest.raises(InputError, match="no unet"):
+        checkpoints.load(tmp_path / "a.pt", "unet")

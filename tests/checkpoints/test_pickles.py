@@ -8,6 +8,7 @@ import pickle
 import sys
 import threading
 import types
+import zipfile
 from collections import Counter, OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 import torch
 
 from oncoforge.checkpoints.files import read
+from oncoforge.checkpoints.globals import _OF_PYTORCH
 from oncoforge.checkpoints.pickles import Inert
 from oncoforge.errors import InputError
 
@@ -41,17 +43,20 @@ def _hostile(target: Path) -> dict[str, tuple[Any, str]]:
         "open": (_Runs(open, str(target), "w"), "io.open"),
         "import": (_Runs(__import__, "os"), "__import__"),
         "numpy": (_Runs(np.fromfile, str(target)), "fromfile"),
+        "torch": (_Runs(torch.save, {}, str(target)), "torch.serialization.save"),
     }
 
 
 @pytest.mark.parametrize("place", ["top", "state_dict", "hyper_parameters", "deep"])
-@pytest.mark.parametrize("kind", ["system", "eval", "exec", "getattr", "open", "import", "numpy"])
-@pytest.mark.parametrize("form", ["zip", "legacy", "plain", "plain 2"])
+@pytest.mark.parametrize("evil_kind", ["system", "eval", "exec", "getattr", "open", "import",
+                                       "numpy", "torch"])  # fmt: skip
+@pytest.mark.parametrize("form", ["zip", "zip 4", "zip 5", "legacy", "legacy 4", "plain 0",
+                                  "plain 2", "plain 4", "plain 5"])  # fmt: skip
 def test_a_hostile_pickle_is_refused_and_runs_nothing(
-    tmp_path: Path, kind: str, place: str, form: str
+    tmp_path: Path, evil_kind: str, place: str, form: str
 ) -> None:
     target = tmp_path / "written"
-    evil, name = _hostile(target)[kind]
+    evil, name = _hostile(target)[evil_kind]
     held = {
         "top": evil,
         "state_dict": {"state_dict": OrderedDict(a=torch.zeros(2), b=evil)},
@@ -59,13 +64,15 @@ def test_a_hostile_pickle_is_refused_and_runs_nothing(
         "deep": {"a": [({"b": (1, [evil])},)]},
     }[place]
     path = tmp_path / "model.pt"
-    if form in ("zip", "legacy"):
-        torch.save(held, path, _use_new_zipfile_serialization=form == "zip")
-    else:
+    kind, _, said = form.partition(" ")
+    protocol = int(said or 2)
+    if kind == "plain":
         if place == "state_dict":
             held["state_dict"].pop("a")  # a plain pickle of a tensor asks for what is allowed
-        protocol = 2 if form == "plain 2" else pickle.DEFAULT_PROTOCOL
         path.write_bytes(pickle.dumps(held, protocol=protocol))
+    else:
+        zipped = kind == "zip"
+        torch.save(held, path, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
     with pytest.raises(InputError) as caught:
         read(path)
     sentence = str(caught.value)
@@ -166,3 +173,64 @@ def test_many_threads_read_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert found == [0.5] * 8
+
+
+_SYSTEM = b"X\x05\x00\x00\x00posixX\x06\x00\x00\x00system"
+
+
+@pytest.mark.parametrize(
+    ("pickled", "name"),
+    [
+        (b"(S'x'\nios\nsystem\n.", "os.system"),
+        (b"(cos\nsystem\nS'x'\no.", "os.system"),
+        (b"\x80\x04" + _SYSTEM + b"\x93)R.", "posix.system"),
+        (b"\x80\x04X\x05\x00\x00\x00posix\x940X\x06\x00\x00\x00system\x940h\x00h\x01\x93)R.",
+         "posix.system"),
+        (b"\x80\x04X\x05\x00\x00\x00posixq\x070X\x06\x00\x00\x00systemr\x09\x00\x00\x000"
+         b"h\x07j\x09\x00\x00\x00\x93)R.", "posix.system"),
+        (b"\x80\x04" + _SYSTEM + b"X\x04\x00\x00\x00dict0\x93)R.", "does not spell out"),
+        (b"\x80\x02\x82\x01.", "extension 1"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("zipped", [True, False])
+def test_every_way_to_ask_for_a_name_is_read(
+    tmp_path: Path, pickled: bytes, name: str, zipped: bool
+) -> None:
+    path = tmp_path / "a.pt"
+    if zipped:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a/data.pkl", pickled)
+            archive.writestr("a/version", "3\n")
+    else:
+        path.write_bytes(pickled)
+    with pytest.raises(InputError, match="nothing in it was run") as caught:
+        read(path)
+    assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_newer_protocol_of_tensors_alone_is_said_to_be_the_reason(
+    tmp_path: Path, zipped: bool
+) -> None:
+    held = {"best": np.float64(1), "state_dict": OrderedDict(a=torch.zeros(2))}
+    path = tmp_path / "a.pt"
+    torch.save(held, path, pickle_protocol=4, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(InputError, match="protocol"):
+        read(path)
+
+
+def test_a_name_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(b"\x80\x02cos\nsys\x1b[31mtem" + b"m" * 500 + b"\n)R.")
+    with pytest.raises(InputError) as caught:
+        read(tmp_path / "a.pt")
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 500 + len(str(tmp_path))
+
+
+def test_all_that_pytorch_allows_is_known() -> None:
+    """Or weights of a newer protocol would be said to ask for what they may have."""
+    listed = pytest.importorskip("torch._weights_only_unpickler")._get_allowed_globals()
+    assert [name for name in listed if not _OF_PYTORCH.fullmatch(name)] == []
+    wrong = ("torch.load", "torch.serialization.load", "torch.hub.load", "torch._utils.x",
+             "torch.jit.load", "builtins.eval", "collections.abc.x", "torch.nn.Linear")  # fmt: skip
+    assert not any(_OF_PYTORCH.fullmatch(name) for name in wrong)

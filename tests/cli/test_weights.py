@@ -102,6 +102,47 @@ def test_show_tells_what_is_wrong_with_a_file(run: Run, model: Path, tmp_path: P
     assert "1 key missing: model.0.residual.bias" in out
 
 
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    """Write an encoder as Swin UNETR's own self-supervised one is."""
+    module = networks.build("swin_unetr", 1, 3, seed=0, size="tiny", merging="legacy")
+    state = {
+        name.replace("swinViT.", "module.").replace("mlp.linear", "mlp.fc"): tensor
+        for name, tensor in module.state_dict().items()
+        if name.startswith("swinViT.")
+    }
+    path = tmp_path / "model_swinvit.pt"
+    torch.save({"epoch": 1, "state_dict": {**state, "module.head.bias": torch.ones(2)}}, path)
+    return path
+
+
+def test_show_tells_of_an_encoder(run: Run, encoder: Path) -> None:
+    code, out, _ = run("show", encoder, "--keys")
+    assert code == 0
+    for words in ("an encoder of swin_unetr", "12 (size tiny, version 1)", "126 tensors",
+                  "swin-unetr-ssl", "No licence is stated", "Left out: head (1 tensor).",
+                  f'of.checkpoints.load_encoder(network, "{encoder}")', "decoder:      none",
+                  "swinViT.patch_embed.proj.weight  12x1x2x2x2"):  # fmt: skip
+        assert words in out
+    told = json.loads(run("show", encoder, "--json")[1])["encoder"]
+    assert told["tensors"] == 126
+    assert told["options"] == {"size": "tiny", "version": 1, "merging": "legacy"}
+    assert "keys" not in told
+    line = next(line for line in out.splitlines() if "build:" in line)
+    code = line.split("= of.", 1)[1].replace("CLASSES", "3")
+    moved = checkpoints.load_encoder(eval(code, {"networks": networks}), encoder)
+    assert len(moved.taken) == 126
+
+
+def test_import_of_an_encoder_names_what_takes_it(run: Run, encoder: Path, tmp_path: Path) -> None:
+    code, _, err = run("import", encoder, "--out", tmp_path / "out")
+    assert code == 2
+    assert "encoder only" in err
+    assert "load_encoder" in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_import_writes_what_load_reads(run: Run, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     code, printed, _ = run(

@@ -23,6 +23,11 @@ CATALOGUE: Final[Mapping[str, Weights]] = MappingProxyType(
 )
 """Name to what is known of it."""
 
+DIFFERS: Final = (
+    "It is called as the published file is, and its content is another: what is known of the "
+    "published one is supposed of it."
+)
+
 
 def find(name: str) -> Weights:
     """Return published weights by their name.

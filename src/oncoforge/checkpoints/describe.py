@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,9 @@ from oncoforge.checkpoints.catalogue import CATALOGUE
 from oncoforge.checkpoints.record import Weights
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from oncoforge.checkpoints.encoder import Encoder
     from oncoforge.checkpoints.loading import Recognized
 
 HEAD = ("Name", "From", "For", "Network", "Trained on", "Licence", "Source")
@@ -51,9 +54,24 @@ def of_file(found: Recognized, *, keys: bool = False) -> dict[str, Any]:
     keys
         Name every tensor with its shape.
     """
-    tensors = found.tensors
+    return {**found.config.to_dict(), **_counted(found.tensors, keys=keys)}
+
+
+def of_encoder(found: Encoder, *, keys: bool = False) -> dict[str, Any]:
+    """Return what a file of an encoder alone holds as plain data; `keys` as for `of_file`."""
+    return {
+        "network": found.network,
+        "in_channels": found.in_channels,
+        "options": dict(found.options),
+        "features": found.features,
+        "decoder": found.decoder,
+        "origin": asdict(found.origin),
+        **_counted(found.tensors, keys=keys),
+    }
+
+
+def _counted(tensors: Mapping[str, Tensor], *, keys: bool) -> dict[str, Any]:
     told: dict[str, Any] = {
-        **found.config.to_dict(),
         "tensors": len(tensors),
         "values": sum(tensor.numel() for tensor in tensors.values()),
         "types": sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors.values()}),

@@ -6,14 +6,17 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from oncoforge.checkpoints.cache import locate
-from oncoforge.checkpoints.catalogue import identify
+from oncoforge.checkpoints.catalogue import DIFFERS, identify
 from oncoforge.checkpoints.files import read, sha256
+from oncoforge.checkpoints.record import LEGACY, Weights
+from oncoforge.checkpoints.shapes_other import swin_encoder
 from oncoforge.checkpoints.views import swin_names, unwrapped, weights_of
 from oncoforge.errors import InputError
-from oncoforge.networks.config import Config
+from oncoforge.networks.config import Config, Origin
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -28,6 +31,8 @@ _ENCODERS: Final = {
     "unet": r"model\.(1\.submodule\.)*(0\.|conv\.|residual\.|adn\.)",
 }
 """Network to how the names of its encoder begin."""
+
+_SWIN: Final = r"swinViT\.|encoder\d+\.|decoder\d+\."
 
 _HEADS: Final = r"out\.|output_block\.|deep_supervision_heads\.|conv_final\.|final_conv_"
 
@@ -58,6 +63,106 @@ class Transfer:
     kept: tuple[str, ...]
     unused: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The encoder of a network, which a file holds without its last layer.
+
+    Parameters
+    ----------
+    network
+        Name of the network that it goes into.
+    in_channels
+        Of its input.
+    options
+        Those that the network is to be built with.
+    features
+        Of its first stage.
+    tensors
+        Those that `load_encoder` may take, by the names of the network.
+    decoder
+        Whether a decoder is among them, which ``whole=True`` takes too.
+    origin
+        Where it comes from.
+    """
+
+    network: str
+    in_channels: int
+    options: Mapping[str, Any]
+    features: int
+    tensors: Mapping[str, Tensor]
+    decoder: bool
+    origin: Origin
+
+
+class EncoderOnlyError(InputError):
+    """A file of an encoder where a network is needed; `encoder` is what it holds."""
+
+    def __init__(self, path: object, encoder: Encoder) -> None:
+        self.encoder = encoder
+        beside = ", beside a decoder without its last layer" if encoder.decoder else ""
+        super().__init__(
+            f"{path} holds an encoder only, that of {encoder.network} {encoder.options['size']} "
+            f"({encoder.features} features){beside}, and no network that segments; copy it into "
+            "one with oncoforge.checkpoints.load_encoder(network, FILE)."
+        )
+
+
+def find_encoder(
+    weights: Mapping[str, Tensor], path: Path, known: Weights | None, digest: str
+) -> Encoder | None:
+    """Tell which encoder weights are; None if they are none that is known alone.
+
+    Parameters
+    ----------
+    weights
+        By the names of the file.
+    path, digest
+        The file and its SHA-256.
+    known
+        What the catalogue knows of it.
+
+    Raises
+    ------
+    InputError
+        If it is one of a size that cannot be built here.
+    """
+    named = _named(weights)
+    try:
+        found = swin_encoder({key: tuple(tensor.shape) for key, tensor in named.items()})
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except ValueError:  # the name is there, and its shape is none of Swin UNETR's
+        return None
+    if found is None or any(re.match(_HEADS, key) for key in named):
+        return None
+    channels, options = found
+    known = known if known is not None and known.network == "swin_unetr" else None
+    tensors = {key: tensor for key, tensor in named.items() if re.match(_SWIN, key)}
+    beside = sorted({key.split(".")[0] for key in named if key not in tensors})
+    notes = list(known.notes) if known else []
+    if known is None and not any(".mlp.fc" in name for name in weights):
+        notes.append("Its names do not tell its patch merging; the legacy one is supposed.")
+    if known is not None and known.sha256 not in ("", digest):
+        notes.append(DIFFERS)
+    if number := len(named) - len(tensors):
+        notes.append(f"Left out: {', '.join(beside)} ({number} tensor{'s' * (number != 1)}).")
+    return Encoder(
+        network="swin_unetr",
+        in_channels=channels,
+        options={**options, "merging": (known.merging if known else "") or LEGACY},
+        features=named["swinViT.patch_embed.proj.weight"].shape[0],
+        tensors=tensors,
+        decoder=any(key.startswith("decoder") for key in tensors),
+        origin=Origin(
+            name=known.name if known else "",
+            file=path.name,
+            sha256=digest,
+            licence=known.licence if known else "",
+            notes=tuple(notes),
+        ),
+    )
 
 
 def load_encoder(

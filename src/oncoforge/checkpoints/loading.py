@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from oncoforge.checkpoints import fit
 from oncoforge.checkpoints.blueprint import Blueprint
 from oncoforge.checkpoints.cache import locate
-from oncoforge.checkpoints.catalogue import identify
+from oncoforge.checkpoints.catalogue import DIFFERS, identify
+from oncoforge.checkpoints.encoder import EncoderOnlyError, find_encoder
 from oncoforge.checkpoints.files import CONFIG, METADATA, WEIGHTS, Contents, read, read_json, sha256
 from oncoforge.checkpoints.recognize import recognize
 from oncoforge.checkpoints.record import LEGACY, Weights
@@ -30,10 +31,6 @@ _MERGINGS = (LEGACY, "corrected")
 _SUPPOSED = (
     "Its names do not tell its patch merging; the legacy one is supposed, which all had that were "
     "trained with MONAI before 1.5: give merging='corrected' if it was trained with a later one."
-)
-_DIFFERS = (
-    "It is called as the published file is, and its content is another: what is known of the "
-    "published one is supposed of it."
 )
 
 
@@ -92,6 +89,8 @@ def load(
 
     Raises
     ------
+    EncoderOnlyError
+        If the file holds the encoder of a network alone; `load_encoder` takes it.
     InputError
         If the file cannot be read or is refused, holds no network that is known, or does not fit.
     UnknownNameError
@@ -198,13 +197,16 @@ def _recognized(
     known = known or identify(contents.path, digest)
     weights = weights_of(contents.top, contents.path, part)
     check_part(weights, contents.top, part)
-    blueprint, view = _network_of(weights, contents, name, part)
+    told = _network_of(weights, contents, name, part)
+    if told is None:
+        raise _none(weights, contents, known, digest, name)
+    blueprint, view = told
     if known is not None and known.network != blueprint.network and part is None and name is None:
         known = None  # only the name is that of a published file
     used = known if known is not None and known.network == blueprint.network else None
     notes = [*blueprint.notes, *_left(view, weights)]
     if used is not None and used.sha256 not in ("", digest):
-        notes.append(_DIFFERS)
+        notes.append(DIFFERS)
     options = dict(blueprint.options)
     if blueprint.network == "swin_unetr":
         options["merging"] = (known.merging if known else "") or LEGACY
@@ -226,7 +228,7 @@ def _recognized(
 
 def _network_of(
     weights: Mapping[str, Tensor], contents: Contents, name: str | None, part: str | None
-) -> tuple[Blueprint, View]:
+) -> tuple[Blueprint, View] | None:
     """Return the first network in a file that is known, or the one that is asked for."""
     for view in views(weights, part):
         shapes = {key: tuple(tensor.shape) for key, tensor in view.tensors.items()}
@@ -236,9 +238,23 @@ def _network_of(
             raise InputError(f"{contents.path}: {error}") from None
         if blueprint is not None:
             return blueprint, _without_training(view, blueprint.network)
+    return None
+
+
+def _none(
+    weights: Mapping[str, Tensor],
+    contents: Contents,
+    known: Weights | None,
+    digest: str,
+    name: str | None,
+) -> InputError:
+    """Say that a file holds no network, and whether it holds the encoder of one."""
+    encoder = find_encoder(weights, contents.path, known, digest)
+    if encoder is not None and name in (None, encoder.network):
+        return EncoderOnlyError(contents.path, encoder)
     what = f"no {name}" if name else "no network that is known"
     first = ", ".join(list(weights)[:3])
-    raise InputError(
+    return InputError(
         f"{contents.path} holds {what}: it has {len(weights)} tensors, the first {first}; "
         "see 'oncoforge weights networks' for those that can be loaded."
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import pickletools
 import re
 import threading
 import warnings
@@ -13,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from oncoforge.checkpoints.globals import PROTOCOL, first_unknown
 from oncoforge.errors import InputError
 
 _LOCK = threading.Lock()
@@ -103,6 +102,7 @@ _ALLOWED: Final[dict[str, Callable[..., Any]]] = {
 """Names that a pickle may hold beside those that PyTorch allows, and what stands for each."""
 
 _GLOBAL = re.compile(r"GLOBAL (\S+)")
+_LONGEST = 120
 
 
 def unpickle(path: Path, *, mapped: bool) -> Any:
@@ -130,45 +130,34 @@ def unpickle(path: Path, *, mapped: bool) -> Any:
             # The error that follows says it better.
             warnings.filterwarnings("ignore", message="Detected pickle protocol")
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except pickle.UnpicklingError as error:
-        asked = _GLOBAL.search(str(error))
-        name = asked[1] if asked else _first_unknown(path)
-        raise _refused(path, name) if name else _unreadable(path, error) from None
     except MemoryError:
         raise InputError(
             f"{path} claims more memory than there is; it is damaged, or made to do harm."
         ) from None
     # Broken files make PyTorch raise almost anything.
     except Exception as error:
-        raise _unreadable(path, error) from None
+        asked = _GLOBAL.search(str(error))
+        name = asked[1] if asked else first_unknown(path, _ALLOWED, zipped=mapped)
+        raise _refused(path, name) if name else _unreadable(path, error) from None
 
 
 def _refused(path: Path, name: str) -> InputError:
+    if name == PROTOCOL:
+        return InputError(
+            f"{path} was refused, and nothing in it was run: its pickle is of a protocol that is "
+            "not read with care; get the weights as safetensors, or save them with torch.save's "
+            "own protocol, 2."
+        )
     return InputError(
-        f"{path} was refused, and nothing in it was run: its pickle asks for {name}, which weights "
-        "do not need; get the weights as safetensors, or, where you trust the file, save its state "
-        "dict alone."
+        f"{path} was refused, and nothing in it was run: its pickle asks for {_printed(name)}, "
+        "which weights do not need; get the weights as safetensors, or, where you trust the file, "
+        "save its state dict alone."
     )
 
 
-def _first_unknown(path: Path) -> str | None:
-    """Name what a plain pickle asks for, where PyTorch stops at how the pickle says it."""
-    words: list[str] = []
-    try:
-        with path.open("rb") as file:
-            for operation, argument, _ in pickletools.genops(file):
-                if operation.name == "STACK_GLOBAL" and len(words) > 1:
-                    name = f"{words[-2]}.{words[-1]}"
-                elif operation.name in ("GLOBAL", "INST"):
-                    name = str(argument).replace(" ", ".")
-                else:
-                    words += [argument] if isinstance(argument, str) else []
-                    continue
-                if name not in _ALLOWED and not name.startswith(("torch.", "collections.")):
-                    return name
-    except Exception:  # no pickle: whatever its bytes make of the reader
-        return None
-    return None
+def _printed(name: str) -> str:
+    """Return a name of a file as it may go to a terminal."""
+    return (name if name.isprintable() else ascii(name))[:_LONGEST]
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from oncoforge.checkpoints.blueprint import Blueprint, Shapes, count
 from oncoforge.errors import InputError
 
@@ -15,26 +17,35 @@ def swin_unetr(shapes: Shapes) -> Blueprint | None:
     Raises
     ------
     InputError
-        If it has another number of features than the sizes here, or is an encoder alone.
+        If it has another number of features than the sizes here.
     """
-    first, last = "swinViT.patch_embed.proj.weight", "out.conv.conv.weight"
+    last = "out.conv.conv.weight"
+    if last not in shapes or (found := swin_encoder(shapes)) is None:
+        return None
+    channels, options = found
+    return Blueprint("swin_unetr", channels, shapes[last][0], options)
+
+
+def swin_encoder(shapes: Shapes) -> tuple[int, dict[str, Any]] | None:
+    """Tell the channels and options of the encoder of a Swin UNETR.
+
+    Raises
+    ------
+    InputError
+        If it has another number of features than the sizes here.
+    """
+    first = "swinViT.patch_embed.proj.weight"
     if first not in shapes:
         return None
-    features, channels = shapes[first][:2]
+    features, channels, *_ = shapes[first]
     if features not in SIZES:
         known = ", ".join(f"{number} ({name})" for number, name in SIZES.items())
         raise InputError(
             f"The file holds a Swin UNETR of {features} features, and those that are built here "
             f"have {known}."
         )
-    if last not in shapes:
-        raise InputError(
-            "The file holds the encoder of a Swin UNETR without its last layer, which is no "
-            "network that segments; copy it into one with checkpoints.load_encoder."
-        )
     version = 2 if any(name.startswith("swinViT.layers1c.") for name in shapes) else 1
-    options = {"size": SIZES[features], "version": version}
-    return Blueprint("swin_unetr", channels, shapes[last][0], options)
+    return channels, {"size": SIZES[features], "version": version}
 
 
 def segresnet(shapes: Shapes) -> Blueprint | None:

@@ -19,6 +19,10 @@ _TRAINED_ON: Final = {
     ("kidney", "real"): "real tumours (KiTS)",
 }
 
+_SUPPOSED: Final = (
+    "Its folder is on the hub; that the file in it is called model.pt is supposed, as those of "
+    "this work are that were seen.",
+)
 
 _SMALLER: Final = (("liver", "real"), ("liver", "synt"), ("pancreas", "synt"), ("kidney", "real"))
 """Those of which smaller networks were seen on the hub too."""
@@ -40,6 +44,7 @@ def _weights(organ: str, kind: str, size: str) -> Weights:
         trained_on=_TRAINED_ON.get((organ, kind), "synthetic tumours"),
         pipeline=abdominal(organ, (-175.0, 250.0), "pixel2cancer"),
         merging=LEGACY if size else "",
+        notes=() if (organ, kind, size) in _SHA256 else _SUPPOSED,
     )
 
 

@@ -10,7 +10,7 @@ import click
 
 from oncoforge.checkpoints.cache import place
 from oncoforge.checkpoints.catalogue import CATALOGUE
-from oncoforge.checkpoints.describe import as_dict, of_file
+from oncoforge.checkpoints.describe import as_dict, of_encoder, of_file
 
 _EXAMPLES = """
 \b
@@ -38,9 +38,13 @@ def command(what: str, network: str | None, part: str | None, keys: bool, as_jso
     if published is not None:
         told["published"] = as_dict(published)
     if published is None or place(published).is_file():
+        from oncoforge.checkpoints.encoder import EncoderOnlyError
         from oncoforge.checkpoints.loading import inspect  # imports PyTorch
 
-        told["file"] = of_file(inspect(what, network, part=part, strict=False), keys=keys)
+        try:
+            told["file"] = of_file(inspect(what, network, part=part, strict=False), keys=keys)
+        except EncoderOnlyError as found:
+            told["encoder"] = of_encoder(found.encoder, keys=keys)
     if as_json:
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
@@ -48,6 +52,8 @@ def command(what: str, network: str | None, part: str | None, keys: bool, as_jso
         _published(told["published"])
     if "file" in told:
         _file(told["file"])
+    if "encoder" in told:
+        _encoder(told["encoder"], what)
 
 
 def _published(told: dict[str, Any]) -> None:
@@ -70,16 +76,41 @@ def _published(told: dict[str, Any]) -> None:
 
 
 def _file(told: dict[str, Any]) -> None:
-    origin = told["origin"]
-    click.echo(f"{origin['file']}: {told['network']}")
+    click.echo(f"{told['origin']['file']}: {told['network']}")
     _line("channels", f"{told['in_channels']} in, {told['out_channels']} out")
     _line("options", ", ".join(f"{name}={value}" for name, value in told["options"].items()))
-    _line("holds", f"{told['values']:,} values in {told['tensors']} tensors, "
-          f"{', '.join(told['types'])}")  # fmt: skip
+    _holds(told)
     if told["pipeline"]:
         _pipeline(told["pipeline"])
     else:
         _line("pipeline", "not known")
+    _origin(told)
+
+
+def _encoder(told: dict[str, Any], what: str) -> None:
+    options = told["options"]
+    given = ", ".join(f"{name}={json.dumps(value)}" for name, value in options.items())
+    click.echo(f"{told['origin']['file']}: an encoder of {told['network']}, no whole network")
+    _line("features", f"{told['features']} (size {options['size']}, version {options['version']})")
+    _line("channels", f"{told['in_channels']} in")
+    _line("merging", options["merging"])
+    _holds(told)
+    _line(
+        "decoder", "without its last layer; whole=True takes it too" if told["decoder"] else "none"
+    )
+    channels = f"{told['in_channels']}, CLASSES"
+    _line("build", f'network = of.networks.build("{told["network"]}", {channels}, {given})')
+    _line("use", f"of.checkpoints.load_encoder(network, {json.dumps(what, ensure_ascii=False)})")
+    _origin(told)
+
+
+def _holds(told: dict[str, Any]) -> None:
+    _line("holds", f"{told['values']:,} values in {told['tensors']} tensors, "
+          f"{', '.join(told['types'])}")  # fmt: skip
+
+
+def _origin(told: dict[str, Any]) -> None:
+    origin = told["origin"]
     _line("published as", origin["name"])
     _line("licence", origin["licence"] or "not known")
     _line("sha256", origin["sha256"])
