@@ -2,7 +2,8 @@
 
 What is worked out is, for every channel d and state n, with decays between 0 and 1::
 
-    h[t] = exp(delta[t] * A) * h[t - 1] + x[t] * B[t]        y[t] = sum over n of C[t] * h[t]
+    h[t] = exp(delta[t] * A) * h[t - 1] + delta[t] * u[t] * B[t]
+    y[t] = sum over n of C[t] * h[t]
 
 A chunk is cut into blocks of `STEPS` positions, and all its blocks take their steps together:
 
@@ -39,12 +40,12 @@ MANY_NUMBERS = 1 << 25
 """The same for every other device: enough to keep many cores busy."""
 
 
-def recur(delta: Tensor, x: Tensor, A: Tensor, B: Tensor, C: Tensor, chunk: int | None) -> Tensor:
+def recur(delta: Tensor, u: Tensor, A: Tensor, B: Tensor, C: Tensor, chunk: int | None) -> Tensor:
     """Return ``y`` of the recurrence.
 
     Parameters
     ----------
-    delta, x
+    delta, u
         (batch, channels, length).
     A
         (channels, states), negative.
@@ -56,12 +57,12 @@ def recur(delta: Tensor, x: Tensor, A: Tensor, B: Tensor, C: Tensor, chunk: int 
     Returns
     -------
     torch.Tensor
-        As ``x``.
+        As ``u``.
     """
-    tensors = (delta, x, A, B, C)
+    tensors = (delta, u, A, B, C)
     keeps = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    steps = min(STEPS, chunk or STEPS, x.shape[2])
-    fitting = NUMBERS.get(x.device.type, MANY_NUMBERS) // (x.shape[0] * A.numel())
+    steps = min(STEPS, chunk or STEPS, u.shape[2])
+    fitting = NUMBERS.get(u.device.type, MANY_NUMBERS) // (u.shape[0] * A.numel())
     blocks = max(1, (chunk or fitting) // steps)
     y: Tensor = _Recurrence.apply(*tensors, steps, blocks, keeps)  # type: ignore[no-untyped-call]
     return y
@@ -74,7 +75,7 @@ class _Recurrence(torch.autograd.Function):
     def forward(
         ctx: Any,
         delta: Tensor,
-        x: Tensor,
+        u: Tensor,
         A: Tensor,
         B: Tensor,
         C: Tensor,
@@ -82,12 +83,12 @@ class _Recurrence(torch.autograd.Function):
         blocks: int,
         keeps: bool,
     ) -> Tensor:
-        told = [_by_position(tensor, steps) for tensor in (delta, x, B, C)]
+        told = [_by_position(tensor, steps) for tensor in (delta, u, B, C)]
         y = torch.empty_like(told[1])
         every = y.shape[1]
         spans = [slice(at, min(at + blocks, every)) for at in range(0, every, blocks)]
         kept = every if keeps else spans[0].stop
-        starts = y.new_zeros(kept + 1, x.shape[0], *A.t().shape)
+        starts = y.new_zeros(kept + 1, u.shape[0], *A.t().shape)
         whole = _Chunk.of(A, told[1][:, spans[0]])
         with _full_precision(y.device.type):
             for span in [] if y.is_meta else spans:  # a meta tensor has no numbers
@@ -99,8 +100,8 @@ class _Recurrence(torch.autograd.Function):
                     starts[0] = starts[number]
         if keeps:
             ctx.save_for_backward(*told, A, starts)
-            ctx.spans, ctx.length = spans, x.shape[2]
-        return _by_sequence(y, x.shape[2])
+            ctx.spans, ctx.length = spans, u.shape[2]
+        return _by_sequence(y, u.shape[2])
 
     @staticmethod
     @once_differentiable
@@ -120,15 +121,15 @@ class _Recurrence(torch.autograd.Function):
                 work.retrace(piece, before)
                 later = work.adjoin(piece, grad_out[:, span], later, slope)
                 grad_A += work.grade(piece, grad_out[:, span], slope, before, into).t()
-        delta, x, B, C = (_by_sequence(grad, ctx.length) for grad in grads)
-        return delta, x, grad_A, B, C, None, None, None
+        delta, u, B, C = (_by_sequence(grad, ctx.length) for grad in grads)
+        return delta, u, grad_A, B, C, None, None, None
 
 
 @dataclass(frozen=True)
 class _Chunk:
     """Memory for the states of one chunk, which every chunk uses in turn.
 
-    What its methods take as ``told`` is the chunk's part of delta, x, B and C, each of (steps,
+    What its methods take as ``told`` is the chunk's part of delta, u, B and C, each of (steps,
     blocks, batch, channels or states), and as ``starts`` the state before each block. The last
     chunk may have fewer blocks: see `first`.
 
@@ -148,11 +149,11 @@ class _Chunk:
     edge: Tensor
 
     @classmethod
-    def of(cls, A: Tensor, x: Tensor) -> _Chunk:
-        """Allocate it for the part of x of the first chunk, the longest."""
+    def of(cls, A: Tensor, u: Tensor) -> _Chunk:
+        """Allocate it for the part of u of the first chunk, the longest."""
         turned = A.t().contiguous()
-        shape = (*x.shape[:3], *turned.shape)
-        return cls(turned, x.new_empty(shape), x.new_empty(shape), x.new_empty(shape[1:]))
+        shape = (*u.shape[:3], *turned.shape)
+        return cls(turned, u.new_empty(shape), u.new_empty(shape), u.new_empty(shape[1:]))
 
     def first(self, blocks: int) -> _Chunk:
         """Return as much of it as so many blocks need."""
@@ -211,23 +212,26 @@ class _Chunk:
 
         Nothing of the decays and slopes is left afterwards.
         """
-        delta, x, B, _ = told
-        grad_delta, grad_x, grad_B, grad_C = into
-        grad_x.copy_(_product(B.unsqueeze(3), slope).squeeze(3))
-        grad_B.copy_(_product(slope, x.unsqueeze(4)).squeeze(4))
+        delta, u, B, _ = told
+        grad_delta, grad_u, grad_B, grad_C = into
+        grad_entering = _product(B.unsqueeze(3), slope).squeeze(3)
+        torch.mul(grad_entering, delta, out=grad_u)
+        grad_B.copy_(_product(slope, (delta * u).unsqueeze(4)).squeeze(4))
         grad_C.copy_(_product(self.state, grad_y.unsqueeze(4)).squeeze(4))
         # Of the exponents delta * A: slope * decay * the state before.
         exponent = self.decay.mul_(slope)
         exponent[1:] *= self.state[:-1]
         exponent[0] *= starts
-        grad_delta.copy_(torch.mul(exponent, self.A, out=slope).sum(3))
+        torch.addcmul(
+            torch.mul(exponent, self.A, out=slope).sum(3), grad_entering, u, out=grad_delta
+        )
         return torch.mul(exponent, delta.unsqueeze(3), out=slope).sum((0, 1, 2))
 
     def _enter(self, told: list[Tensor]) -> None:
         """Fill the decays, and the states with what enters them."""
-        delta, x, B, _ = told
+        delta, u, B, _ = told
         torch.mul(delta.unsqueeze(3), self.A * log2(e), out=self.decay).exp2_()
-        torch.mul(B.unsqueeze(4), x.unsqueeze(3), out=self.state)
+        torch.mul(B.unsqueeze(4), (delta * u).unsqueeze(3), out=self.state)
 
     def _take_steps(self, starts: Tensor) -> None:
         """Make true states of what enters them."""

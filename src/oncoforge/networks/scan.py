@@ -87,7 +87,7 @@ def selective_scan(
     working = torch.float64 if u.dtype == torch.float64 else torch.float32
     wide = u.to(working)
     step = _step(delta.to(working), delta_bias, delta_softplus)
-    y = recur(step, step * wide, A.to(working), B.to(working), C.to(working), chunk)
+    y = recur(step, wide, A.to(working), B.to(working), C.to(working), chunk)
     return _read_out(y, wide, D, z).to(u.dtype)
 
 
@@ -141,7 +141,7 @@ def _step(delta: Tensor, bias: Tensor | None, softplus: bool) -> Tensor:
 
 
 def _read_out(y: Tensor, u: Tensor, D: Tensor | None, z: Tensor | None) -> Tensor:
-    passed = y if D is None else y + D.to(y.dtype)[:, None] * u
+    passed = y if D is None else torch.addcmul(y, D.to(y.dtype)[:, None], u)
     return passed if z is None else passed * functional.silu(z.to(y.dtype))
 
 
