@@ -68,6 +68,16 @@ def test_tables_and_report_are_written_and_the_numbers_printed(run, place):
     assert "…" not in done.out  # nothing is cut off on 80 columns
 
 
+def test_a_perfect_model_has_a_report_too(run, place):
+    import shutil
+
+    shutil.copytree(place / "truth", place / "perfect")
+    done = run("perfect", "truth", "--out", "out")
+    assert (done.code, done.err) == (0, "")
+    assert sorted(path.name for path in (place / "out").iterdir()) == FILES
+    assert "100.0" in done.out
+
+
 def test_the_note_of_the_table_explains_no_column_that_is_not_there(run, place):
     def scaled(mm: float) -> str:
         for path in place.glob("*/c*.nii.gz"):
@@ -163,6 +173,15 @@ def test_extra_predictions_are_a_remark(run, place):
         (("net", "truth", "--out", "out", "--versus", "other"), "write name=path"),
         (("net", "truth", "--out", "out", "--versus", "net=other"), "Two models are called 'net'"),
         (("net", "truth", "--out", "out", "--images", "nowhere"), "nowhere is not a folder"),
+        (
+            ("net", "truth", "--out", "out", "--convention", "lits", "--organ", "kidney"),
+            "of the truths has no kidney; it holds liver, liver tumor.",
+        ),
+        (
+            ("net", "truth", "--out", "out", "--organ", "kidney"),
+            "No truth holds the kidney or its tumours, read as 'oncoforge'; they hold liver, ",
+        ),
+        (("net", "truth", "--out", "out", "--tolerance", "inf"), "give a finite number from 0"),
         (("net", "truth", "--out", "out", "--fold", "1"), "there is no fold 1"),
         (("net", "truth", "--out", "out", "--probabilities", "net"), "holds no maps"),
         (("net", "truth", "--out", "out", *("--probabilities", "a") * 2), "NAME=FOLDER"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from oncoforge.evaluation.bootstrap import Bootstrap
-from oncoforge.evaluation.patients import patient_rows, summarize_patients
+from oncoforge.evaluation.patients import patient_rows, ranking_remarks, summarize_patients
 from oncoforge.evaluation.rows import ScoreRow
 
 
@@ -88,3 +90,20 @@ def test_organs_are_apart_and_organs_themselves_are_no_tumours():
     )  # fmt: skip
     rows = patient_rows([organ, _scan("a", 5, 5), _scan("a", 0, 0, organ="kidney")])
     assert [(row.organ, row.truth) for row in rows] == [("liver", True), ("kidney", False)]
+
+
+def test_ties_at_the_top_and_rankings_of_two_kinds_are_told():
+    def remarks(*most: float, scans=SCANS) -> list[str]:
+        likely = {("net", case, "liver"): p for case, p in zip("abcdef", most, strict=True)}
+        return ranking_remarks(patient_rows(scans, likely=likely), likely)
+
+    assert remarks(0.9, 0.8, 0.7, 0.2, 0.1, 0.1) == []
+    (tie,) = remarks(1, 1, 0.7, 0.2, 1, 0.1)
+    assert tie.startswith("3 of 6 patients tie at the highest probability of a liver tumour by net")
+    both = [*SCANS, *(dataclasses.replace(row, model="swin") for row in SCANS)]
+    (mixed,) = remarks(0.9, 0.8, 0.7, 0.2, 0.1, 0.3, scans=both)
+    assert "by probability for net and by predicted volume for swin" in mixed
+    assert ranking_remarks(patient_rows(both), {}) == []
+    # Of ill patients alone there is no curve, and nothing to warn of.
+    likely = dict.fromkeys((("net", case, "liver") for case in "abc"), 1.0)
+    assert ranking_remarks(patient_rows(SCANS[:3], likely=likely), likely) == []

@@ -370,3 +370,63 @@ def test_probabilities_rank_the_patients(folders, tmp_path):
         evaluate(own, truth, probabilities=own, workers=1)
     with pytest.raises(UnknownNameError, match="nett"):
         evaluate(own, truth, probabilities={"nett": own}, workers=1)
+
+
+def test_a_model_that_fails_in_one_organ_has_no_rows_of_another(tmp_path, monkeypatch):
+    from oncoforge.evaluation import cases
+
+    both = _liver((8, 8, 6, 6))
+    both[0:3, 0:5, 0:5] = 9  # the spleen
+    for folder in ("truth", "bad", "good"):
+        _save(tmp_path / folder / "a.nii.gz", both)
+    real, seen = cases._lesion_rows, []
+
+    def lesion_rows(region, pair, model, rules):
+        seen.append((model, region.organ.name))
+        if (model, region.organ.name) == ("bad", "spleen"):
+            raise InputError("This organ is broken.")
+        return real(region, pair, model, rules)
+
+    monkeypatch.setattr(cases, "_lesion_rows", lesion_rows)
+    found = evaluate(
+        tmp_path / "bad",
+        tmp_path / "truth",
+        versus={"good": tmp_path / "good"},
+        workers=1,
+        draws=50,
+    )
+    assert seen[:2] == [("bad", "liver"), ("bad", "spleen")]
+    assert {row.model for row in (*found.scores, *found.lesions)} == {"good"}
+    assert len(found.failures) == 1
+    assert "None of 1 case of bad could be scored." in found.remarks
+
+
+def test_where_nothing_could_be_scored_that_is_said_first(folders, tmp_path):
+    truth, own = folders
+    for path in own.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"^None of 4 cases could be scored; the first: .*a\.nii"):
+        evaluate(own, truth, workers=1)
+    with pytest.raises(InputError, match=r"^(?!None of)"):
+        evaluate(own / "a.nii.gz", truth / "a.nii.gz", workers=1)
+    for path in truth.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"^None of 4 cases could be scored; the first: .*truth"):
+        evaluate(own, truth, workers=1)
+
+
+def test_a_file_gives_its_model_a_name_without_its_ending(folders):
+    truth, own = folders
+    found = evaluate(own / "a.nii.gz", truth / "a.nii.gz", workers=1, draws=50)
+    assert found.models == ("a",)
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan"), -1.0])
+def test_a_tolerance_that_is_no_length_is_refused_first(number):
+    with pytest.raises(InputError, match=r"^tolerance_mm is .*; give a finite number from 0"):
+        evaluate("nowhere", "nowhere", tolerance_mm=number)
+
+
+def test_the_convention_of_the_predictions_must_hold_the_organ_too():
+    with pytest.raises(InputError, match="of the predictions has no kidney; it holds liver"):
+        evaluate("no", "no", convention="kits", pred_convention="lits", organ="kidney")

@@ -66,3 +66,18 @@ def test_cases_whose_files_are_gone_are_left_out(found, tmp_path):
     assert worst[1].window is None
     found.write(tmp_path / "out")
     assert (tmp_path / "out" / "report.png").exists()
+
+
+def test_where_masks_agree_the_slice_has_most_of_them(tmp_path):
+    truth = np.zeros(SHAPE, np.uint8)
+    truth[3:27, 3:25, 4:14] = 1
+    truth[8:12, 8:12, 6:10] = 2
+    truth[8:14, 8:14, 8] = 2
+    for folder in ("truth", "net"):
+        (tmp_path / folder).mkdir()
+        nib.save(nib.Nifti1Image(truth, np.eye(4)), tmp_path / folder / "c0.nii.gz")
+    found = evaluate(tmp_path / "net", tmp_path / "truth", workers=1, draws=20)
+    (one,) = worst_cases(found.scores, found.pairs, "liver", found.rules, 1)
+    assert one.section.organ.sum() == 36
+    assert (one.section.instances > 0).sum() == 36
+    assert one.words.startswith("Dice 100.0 %")

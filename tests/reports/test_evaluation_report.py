@@ -167,6 +167,15 @@ def _worst(window=None) -> WorstView:
     return WorstView("case $1$", "Dice 30 %", section, window)
 
 
+def test_a_slice_without_either_mask_is_pictured_whole():
+    one = _worst()
+    organ, parts = np.zeros_like(one.section.organ), np.zeros_like(one.section.instances)
+    section = dataclasses.replace(one.section, organ=organ, instances=parts)
+    scores, bare = _cases("net"), dataclasses.replace(one, section=section)
+    view = OrganView("liver", ["net"], scores, [], _found(scores).summary, [bare])
+    assert draw(view, "Liver", "Words").startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize("window", [None, (0.0, 1.0)])
 def test_the_worst_cases_are_pictured(window):
     scores = _cases("net")

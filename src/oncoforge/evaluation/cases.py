@@ -103,13 +103,20 @@ def score_case(pair: Pair, rules: Rules) -> CaseScores:
             }
             own = onto_truth(path, truth, pair.truth, rules)
             own_boxes = scipy.ndimage.find_objects(own, 256)
-            for region in regions(truth, own, boxes, own_boxes, rules.organs):
-                scores += _score_rows(region, pair, model, rules)
-                lesions += _lesion_rows(region, pair, model, rules)
+            there = regions(truth, own, boxes, own_boxes, rules.organs)
+            own_scores = [
+                row for region in there for row in _score_rows(region, pair, model, rules)
+            ]
+            own_lesions = [
+                row for region in there for row in _lesion_rows(region, pair, model, rules)
+            ]
         except OncoforgeError as error:
             said = str(error)
             failures.append(said if str(path) in said else f"{path}: {said}")
             continue
+        # Only now: a model that failed in one organ has no rows of another either.
+        scores += own_scores
+        lesions += own_lesions
         predicted[model] = present(own_boxes)
         likely |= ranked
     return CaseScores(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from oncoforge.anatomy import ORGANS
+from oncoforge.anatomy import NAMES, ORGANS
 from oncoforge.errors import InputError
 from oncoforge.evaluation.cases import CaseScores, Rules, absent
 from oncoforge.evaluation.pairs import Pair
@@ -59,9 +59,11 @@ def gather(
     Raises
     ------
     InputError
-        If no organ is in any truth, or no case could be scored.
+        If no organ is in any truth, or not the one that was asked for although others are; or no
+        case could be scored.
     """
     good = [one for one in scored if isinstance(one, CaseScores)]
+    _check_organs(good, rules)
     scope = _Scope.of(good, models, rules)
     scores: list[ScoreRow] = []
     lesions: list[LesionScore] = []
@@ -82,8 +84,9 @@ def gather(
         scored_organs = {organ for organ, _ in scope.structures}
         lesions += [row for row in one.lesions if row.organ in scored_organs]
     if not scores:
-        raise InputError(failures[0] if failures else _nothing(rules))
-    return Gathered(scores, lesions, failures, _remarks(scope, scores, models), likely)
+        raise InputError(_none(failures, len(pairs)) if failures else _nothing(rules))
+    remarks = _failed(pairs, scores, models) + _remarks(scope, scores, models)
+    return Gathered(scores, lesions, failures, remarks, likely)
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,37 @@ class _Scope:
 def _with_case(sentence: str, pair: Pair) -> str:
     """Make sure that a sentence names the file that it is about."""
     return sentence if str(pair.truth) in sentence else f"{pair.truth}: {sentence}"
+
+
+def _check_organs(scored: Sequence[CaseScores], rules: Rules) -> None:
+    """Refuse an organ that no truth holds; truths without a label are of healthy scans."""
+    truth = frozenset[int]().union(*(one.truth for one in scored))
+    for name in rules.organs or ():
+        label = ORGANS[name].label
+        if truth and not truth & {label, label + 1}:
+            held = ", ".join(NAMES[other].replace("_", " ") for other in sorted(truth))
+            raise InputError(
+                f"No truth holds the {name.replace('_', ' ')} or its tumours, read as "
+                f"{rules.convention.name!r}; they hold {held}."
+            )
+
+
+def _none(failures: Sequence[str], cases: int) -> str:
+    """Say that nothing could be scored, and why."""
+    if cases == 1:
+        return failures[0]
+    return f"None of {cases} cases could be scored; the first: {failures[0]}"
+
+
+def _failed(pairs: Sequence[Pair], scores: Sequence[ScoreRow], models: Sequence[str]) -> list[str]:
+    """Name models without a row beside others that have some."""
+    there = {row.model for row in scores}
+    return [
+        f"None of {count(sum(model in pair.predictions for pair in pairs), 'case')} of {model} "
+        "could be scored."
+        for model in models
+        if model not in there
+    ]
 
 
 def _nothing(rules: Rules) -> str:

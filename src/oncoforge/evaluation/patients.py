@@ -69,6 +69,54 @@ def patient_rows(
     return rows
 
 
+def ranking_remarks(rows: Sequence[PatientRow], likely: Likely) -> list[str]:
+    """Say where areas under the curve are of ties, or of several kinds of ranking.
+
+    Parameters
+    ----------
+    rows
+        Of all models and organs.
+    likely
+        What some of them were ranked by, as for `patient_rows`.
+
+    Returns
+    -------
+    list of str
+        A sentence for each model whose most probable patients tie, and for each organ by which
+        models are ranked by different things; of organs with ill and healthy patients.
+    """
+    ranked = {(model, organ) for model, _, organ in likely}
+    groups: dict[str, dict[str, list[PatientRow]]] = {}
+    for row in rows:
+        groups.setdefault(row.organ, {}).setdefault(row.model, []).append(row)
+    said = []
+    for organ, models in groups.items():
+        curved = {m: own for m, own in models.items() if len({row.truth for row in own}) == 2}
+        by_map = [model for model in curved if (model, organ) in ranked]
+        said += [one for m in by_map if (one := _ties(curved[m]))]
+        others = [model for model in curved if model not in by_map]
+        if by_map and others:
+            said.append(
+                f"Patients with {organ.replace('_', ' ')} tumours are ranked by probability for "
+                f"{', '.join(by_map)} and by predicted volume for {', '.join(others)}: their "
+                "areas under the curve do not compare."
+            )
+    return said
+
+
+def _ties(rows: Sequence[PatientRow]) -> str:
+    """Say how many patients of one model and organ share the highest probability, if several do."""
+    top = max(row.score for row in rows)
+    tied = sum(row.score == top for row in rows)
+    if tied < 2:
+        return ""
+    return (
+        f"{tied} of {len(rows)} patients tie at the highest probability of a "
+        f"{rows[0].organ.replace('_', ' ')} tumour by {rows[0].model} ({top:.5g}; maps are rounded "
+        "to 16 bits): the area under the curve cannot tell them apart."
+    )
+
+
 def summarize_patients(rows: Sequence[PatientRow], bootstrap: Bootstrap) -> list[SummaryRow]:
     """Sum up one model's patients of one organ.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial as bind
@@ -17,7 +18,7 @@ from oncoforge.evaluation.cases import CaseScores, Rules, score_case
 from oncoforge.evaluation.gather import gather
 from oncoforge.evaluation.lesions import OVERLAP, RULES
 from oncoforge.evaluation.pairs import Pair, find_pairs
-from oncoforge.evaluation.patients import patient_rows
+from oncoforge.evaluation.patients import patient_rows, ranking_remarks
 from oncoforge.evaluation.probabilities import with_probabilities
 from oncoforge.evaluation.published import SPREADS
 from oncoforge.evaluation.region import ORGAN_MASKS
@@ -25,6 +26,7 @@ from oncoforge.evaluation.results import FILES, Evaluation, check_out
 from oncoforge.evaluation.score import DEFINITIONS
 from oncoforge.evaluation.summary import EMPTY_RULES, summarize
 from oncoforge.evaluation.versus import compare
+from oncoforge.lists.names import ending, stem
 from oncoforge.lists.sources import PathLike
 from oncoforge.parallel import Failure, Progress, each, silent
 from oncoforge.staging import staging
@@ -172,6 +174,7 @@ def evaluate(
         overlap=overlap,
         resample=resample,
     )
+    _check_organ(rules)
     found = find_pairs(_several(truth), models, images=images, root=root, fold=fold)
     pairs = with_probabilities(found.pairs, _of_models(probabilities, list(models)))
     bootstrap = Bootstrap(draws, seed)
@@ -209,7 +212,7 @@ def evaluate(
             tuple(summarize(*tables)),
             tuple(compare(*tables)),
             (*left_over, *rows.failures),
-            (*remarks, *rows.remarks),
+            (*remarks, *rows.remarks, *ranking_remarks(patients, rows.likely)),
             settings,
             pairs,
             rules,
@@ -231,8 +234,23 @@ def _check(choices: Mapping[str, str], numbers: Mapping[str, tuple[float, float]
         if choice not in _CHOICES[what]:
             raise UnknownNameError(what.replace("_", " "), choice, _CHOICES[what])
     for what, (value, least) in numbers.items():
-        if not value >= least:
-            raise InputError(f"{what} is {value}; give a number from {least}.")
+        if not (math.isfinite(value) and value >= least):
+            raise InputError(f"{what} is {value}; give a finite number from {least}.")
+
+
+def _check_organ(rules: Rules) -> None:
+    """Refuse an organ that a convention does not know, before the long work."""
+    sides = (("truths", rules.convention), ("predictions", rules.pred_convention))
+    for name in rules.organs or ():
+        for whose, numbers in sides:
+            held = [target for target in numbers.targets.values() if target != "background"]
+            if not {name, f"{name}_tumor"} & set(held):
+                named = ", ".join(dict.fromkeys(target.replace("_", " ") for target in held[:8]))
+                named += ", ..." if len(held) > 8 else ""
+                raise InputError(
+                    f"The convention {numbers.name!r} of the {whose} has no "
+                    f"{name.replace('_', ' ')}; it holds {named}."
+                )
 
 
 def _several(places: Places) -> list[PathLike]:
@@ -246,11 +264,16 @@ def _models(
     places = _several(pred)
     if name is None:
         first = Path(places[0]) if len(places) == 1 else Path()
-        name = first.resolve().name if first.is_dir() and first.name else first.stem
+        name = first.resolve().name if first.is_dir() and first.name else _file_name(first)
         name = name if name and "*" not in name else "prediction"
     if name in versus:
         raise InputError(f"Two models are called {name!r}; give them names of their own (--name).")
     return {name: places, **{other: _several(own) for other, own in versus.items()}}
+
+
+def _file_name(path: Path) -> str:
+    """Return the name of a label map, a list or a pattern without its ending."""
+    return stem(path) if ending(path) else path.stem
 
 
 def _of_models(
@@ -269,9 +292,4 @@ def _of_models(
 def _scored(
     pairs: Sequence[Pair], rules: Rules, workers: int | None, progress: Progress
 ) -> list[CaseScores | Failure]:
-    scored = list(each(bind(score_case, rules=rules), pairs, workers, progress))
-    failures = [one for one in scored if isinstance(one, Failure)]
-    if len(failures) == len(scored):
-        lead = f"None of {len(scored)} cases could be scored. " if len(scored) > 1 else ""
-        raise InputError(f"{lead}{failures[0].sentence}")
-    return scored
+    return list(each(bind(score_case, rules=rules), pairs, workers, progress))

@@ -75,12 +75,17 @@ class _Wanted:
 
 
 def _cut(wanted: _Wanted, rules: Rules) -> WorstView:
-    """Cut the slice with the most voxels that only one of prediction and truth has."""
+    """Cut the slice with the most voxels that only one of prediction and truth has.
+
+    Where they agree in all, it is the slice with the most of them.
+    """
     row, pair = wanted.row, wanted.pair
     truth, own = aligned(pair.predictions[row.model], pair.truth, rules)
     label = ORGANS[row.organ].label
     masks = [_mask(labels, label, row) for labels in (truth.array, own)]
     apart = np.count_nonzero(masks[0] ^ masks[1], axis=(0, 1))
+    if not apart.any():
+        apart = np.count_nonzero(masks[0], axis=(0, 1))
     index = int(apart.argmax())
     image = _image_slice(pair, truth, index)
     organ = np.isin(cut(truth.array, AXIAL, index), (label, label + 1))

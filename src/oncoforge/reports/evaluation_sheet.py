@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any, Final
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -130,9 +131,11 @@ def _worst(figure: Any, view: OrganView, height: float, top: float) -> None:
 
 
 def _picture(axes: Any, one: WorstView) -> None:
-    """Draw a slice with both outlines, around what they enclose."""
+    """Draw a slice with both outlines, around what they enclose; all of it without any."""
     section = one.section
     marked = section.organ | (section.instances > 0)
+    if not marked.any():
+        marked = np.ones_like(marked)
     rows, columns = marked.any(axis=1), marked.any(axis=0)
     x, y = section.x_mm[columns], section.y_mm[rows]
     size = max(1.5 * max(float(x[0] - x[-1]), float(y[0] - y[-1])), _LEAST_MM)
