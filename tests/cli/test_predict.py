@@ -23,6 +23,7 @@ from oncoforge import checkpoints, networks
 from oncoforge.cli import main
 from oncoforge.networks import Pipeline
 from oncoforge.prediction import predict
+from oncoforge.prediction.gate import MARGIN_MM
 
 PIPELINE = Pipeline(
     ("background", "liver", "liver_tumor"), spacing_mm=(3.0, 3.0, 3.0), patch=(16, 16, 16)
@@ -133,6 +134,35 @@ def test_how_a_network_is_used_can_be_said(run, model, scans, tmp_path):
         np.testing.assert_array_equal(one, two)
 
 
+def test_the_margin_is_that_of_the_library(run, model, scans, tmp_path):
+    run(scans, "--model", model(), "--organs", "organs", "--out", "out")
+    record = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert record["settings"]["margin_mm"] == MARGIN_MM
+    assert all(not row["remarks"] for row in record["cases"].values())
+
+
+def test_an_organ_that_is_not_the_networks_is_told(run, model, scans):
+    options = ["--organs", "organs", "--convention", "organ-tumor", "--organ", "kidney"]
+    done = run(scans, "--model", model(), "--out", "out", *options)
+    assert done.code == 0
+    assert "Note: p1: The organ in --organs is the kidney, which is not one of" in done.out
+
+
+def test_tumours_are_written_as_people_do(run, model, scans):
+    done = run(scans, "--model", model(), "--out", "out")
+    assert "liver tumour" in done.out
+
+
+def test_what_differs_in_the_use_of_the_same_weights_is_named(run, model, scans):
+    run(scans, "--model", model(), "--out", "out")
+    patch = run(scans, "--model", "net", "--out", "out", "--patch", 24)
+    assert "differently (patch 16, 16, 16, and now 24, 24, 24)" in patch.err
+    spacing = run(scans, "--model", "net", "--out", "out", "--spacing", "none")
+    assert "spacing mm 3.0, 3.0, 3.0, and now none" in spacing.err
+    other = run(scans, "--model", model("other", 1), "--out", "out", "--patch", 24)
+    assert "with other models" in other.err
+
+
 def test_settings_of_post_processing(run, model, scans, tmp_path):
     options = ["--postprocess", "oncoforge", "--min-volume", 500, "--keep-within", 5]
     done = run(scans, "--model", model(), "--out", "out", *options)
@@ -168,7 +198,10 @@ def test_scans_that_fail_end_with_code_1_and_the_rest_is_there(run, model, scans
         (("--model", "net", "--out", "out", "--device", "tpu"), "There is no device 'tpu'"),
         (("--model", "net", "--out", "out", "--postprocess", "diftumor"), "did you mean 'diff"),
         (("--model", "net", "--out", "out", "--postprocess", "difftumor"), "from a mask"),
-        (("--model", "net", "--out", "out", "--min-volume", "9"), "no setting of the post-proc"),
+        (
+            ("--model", "net", "--out", "out", "--min-volume", "9"),
+            "--min-volume belongs to --postprocess oncoforge",
+        ),
         (
             ("--model", "net", "--out", "out", "--postprocess", "oncoforge", "--min-volume", "-1"),
             "min_volume_mm3 is -1",
@@ -180,7 +213,10 @@ def test_scans_that_fail_end_with_code_1_and_the_rest_is_there(run, model, scans
         (("--model", "net", "--out", "out", "--classes", "a,b,c"), "There is no class 'a'"),
         (("--model", "net", "--out", "out", "--spacing", "1,1"), "is not 3 numbers"),
         (("--model", "net", "--out", "out", "--window", "5"), "is not 2 numbers"),
-        (("--model", "net", "--out", "net/config.json"), "config.json"),
+        (
+            ("--model", "net", "--out", "net/config.json"),
+            "config.json is a file; give --out a folder",
+        ),
         (("--model", "net", "--out", "imagesTs"), "already holds"),
     ],
 )

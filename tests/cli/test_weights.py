@@ -17,6 +17,7 @@ from oncoforge.checkpoints import CATALOGUE
 from oncoforge.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
+USE = ("--spacing", "1,1,1", "--window", "-175,250")
 
 
 @pytest.fixture
@@ -180,10 +181,14 @@ def test_import_changes_part_of_what_the_catalogue_knows(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--classes", "background,liver"), "2 classes are named"),
-        (("--classes", "background,liver,tumour"), "'tumour'"),
+        (("--classes", "background,liver", *USE), "2 classes are named"),
+        (("--classes", "background,liver,tumour", *USE), "'tumour'"),
         (("--patch", "1,2"), "3 numbers"),
         (("--patch", "64,64,64"), "--classes"),
+        (
+            ("--classes", "background,liver,liver_tumor"),
+            "give --classes, --spacing and --window together",
+        ),
         (("--network", "nnunet"), "no nnunet"),
         (("--part", "netG"), "netG"),
         (("--merging", "new"), "new"),
@@ -204,6 +209,23 @@ def test_import_replaces_only_if_asked_to(run: Run, model: Path, tmp_path: Path)
     code, _, err = run("import", model, "--out", tmp_path / "out")
     assert code == 2
     assert "--overwrite" in err
+    assert run("import", model, "--out", tmp_path / "out", "--overwrite")[0] == 0
+
+
+def test_import_leaves_the_folders_of_others_alone(run: Run, model: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "ct.nii.gz").write_bytes(b"ct")
+    for more in ((), ("--overwrite",)):
+        code, _, err = run("import", model, "--out", data, *more)
+        assert code == 2
+        assert "holds other files, such as ct.nii.gz" in err
+        assert [path.name for path in data.iterdir()] == ["ct.nii.gz"]
+    code, _, err = run("import", model, "--out", data / "ct.nii.gz")
+    assert code == 2
+    assert "ct.nii.gz is a file; give the name of a folder" in err
+    assert run("import", model, "--out", tmp_path / "out")[0] == 0
+    (tmp_path / "out" / "README.md").write_text("mine")
     assert run("import", model, "--out", tmp_path / "out", "--overwrite")[0] == 0
 
 
@@ -233,6 +255,7 @@ def test_fetch_says_the_licence_and_waits_for_a_yes(run: Run, monkeypatch: Any) 
     assert code == 2
     assert out == ""
     assert err.index("Licence: CC-BY-NC-ND-4.0") < err.index("--accept-licence")
+    assert err.index("--accept-licence") < err.index("accept_licence=True")
     code, out, err = run("fetch", "difftumor-liver-unet", "--accept-licence")
     assert code == 0
     assert "Licence: CC-BY-NC-ND-4.0" in err

@@ -211,6 +211,8 @@ def test_names_and_settings_are_checked():
     with pytest.raises(UnknownNameError, match="did you mean 'synthetictumors'"):
         find("synthetictumor")
     with pytest.raises(UnknownNameError, match="no setting of the post-processing none"):
+        find("none").having(volume=3)
+    with pytest.raises(InputError, match="--min-volume belongs to --postprocess oncoforge"):
         find("none").having(min_volume_mm3=3)
     with pytest.raises(InputError, match="keep_within_mm is -1"):
         find("oncoforge").having(keep_within_mm=-1)

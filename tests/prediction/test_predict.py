@@ -147,7 +147,7 @@ def test_post_processing_is_what_the_network_says_unless_told(by_hu):
     network = by_hu(postprocess="oncoforge")
     treated = predict(volume, network, gate="none")
     assert not (treated.labels == 2).any()
-    assert treated.remarks == ("The post-processing removed all of the liver tumor.",)
+    assert treated.remarks == ("The post-processing removed all of the liver tumour.",)
     assert (predict(volume, network, gate="none", postprocess="none").labels == 2).any()
     organ = image > 0
     taken = predict(volume, network, organ=organ, postprocess="difftumor")

@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 from oncoforge.errors import InputError, OutputError
 from oncoforge.formats import read_labels
 from oncoforge.prediction import predict_all
+from oncoforge.prediction.record import content_of
 
 AFFINES = {
     "ras": np.diag([2.0, 2, 3, 1]),
@@ -224,6 +225,50 @@ def test_organs_of_each_case_gate_it(by_hu, scans, tmp_path):
     )
     assert partial.made == ("ipl", "ras")
     assert "no label map of --organs has its id 'lps'" in partial.failures[0]
+
+
+def test_a_case_is_done_again_when_its_image_or_its_organ_changes(by_hu, scans, tmp_path):
+    folder, expected = scans
+    organs, out = tmp_path / "organs", tmp_path / "out"
+    organs.mkdir()
+    for name, labels in expected.items():
+        nib.save(nib.Nifti1Image(labels, AFFINES[name]), organs / f"{name}.nii.gz")
+
+    def run() -> tuple[str, ...]:
+        given = {"organs": organs, "convention": "organ-tumor", "margin_mm": 0}
+        return predict_all(folder, by_hu(), out, **given).made
+
+    assert len(run()) == 3
+    assert run() == ()
+    part = np.where(np.arange(20)[:, None, None] < 6, expected["lps"], 0).astype(np.uint8)
+    nib.save(nib.Nifti1Image(part, AFFINES["lps"]), organs / "lps.nii.gz")
+    assert run() == ("lps",)
+    made = np.asarray(nib.load(out / "lps.nii.gz").dataobj)
+    np.testing.assert_array_equal(made, part)
+    _ct(folder / "ras.nii.gz", AFFINES["ras"], 7)
+    assert run() == ("ras",)
+    assert run() == ()
+    (folder / "ras.nii.gz").write_bytes(b"no image")
+    assert run() == ()
+    assert not (out / "ras.nii.gz").exists()
+    record = json.loads((out / "predictions.json").read_text())
+    assert (list(record["cases"]), list(record["failures"])) == (["ipl", "lps"], ["ras"])
+
+
+def test_contents_of_folders_and_detached_voxels_count(tmp_path):
+    series = tmp_path / "series"
+    series.mkdir()
+    (series / "1.dcm").write_bytes(b"1")
+    header = tmp_path / "ct.mhd"
+    header.write_bytes(b"ElementDataFile = ct.raw")
+    (tmp_path / "ct.raw").write_bytes(b"1")
+    before = content_of(series), content_of(header)
+    assert before == (content_of(series), content_of(header))
+    (series / "1.dcm").write_bytes(b"2")
+    (tmp_path / "ct.raw").write_bytes(b"2")
+    assert content_of(series) != before[0]
+    assert content_of(header) != before[1]
+    assert content_of(tmp_path / "nothing.nii.gz") == ""
 
 
 def test_probabilities_lie_in_a_folder_of_each_tumour(by_hu, scans, tmp_path):

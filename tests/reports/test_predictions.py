@@ -52,6 +52,11 @@ def test_organs_are_blue_and_tumours_orange(labels):
     assert _orange(tumour) > 100
 
 
+def test_tumours_are_named_as_people_do():
+    words = predictions._words({"liver": 5e5, "liver_tumor": 0.0})
+    assert words.endswith("no liver tumour")
+
+
 def test_the_same_prediction_is_the_same_picture(labels):
     assert _picture(labels) == _picture(labels.copy())
 

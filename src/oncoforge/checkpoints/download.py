@@ -75,7 +75,7 @@ def fetch(name: str, *, accept_licence: bool = False, progress: Progress = silen
     if not accept_licence:
         raise InputError(
             f"{name} is under {weights.licence or 'no stated licence'} ({weights.page}); read it, "
-            "and accept it with accept_licence=True (--accept-licence)."
+            "and accept it with --accept-licence (in Python: accept_licence=True)."
         )
     target = place(weights)
     if not target.is_file():

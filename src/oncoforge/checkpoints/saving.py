@@ -50,6 +50,8 @@ def save(module: nn.Module, folder: str | os.PathLike[str], *, overwrite: bool =
             "oncoforge.networks.build."
         )
     target = Path(folder)
+    if target.is_file():
+        raise OutputError(f"{target} is a file; give the name of a folder.")
     there = [name for name in (WEIGHTS, CONFIG) if (target / name).exists()]
     if there and not overwrite:
         raise OutputError(
@@ -85,10 +87,27 @@ def convert(
     -------
     torch.nn.Module
         What was loaded.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds other files and no network: it may be one with data.
     """
+    _refuse_others(Path(folder))
     module = load(source, **options)
     save(module, folder, overwrite=overwrite)
     return module
+
+
+def _refuse_others(folder: Path) -> None:
+    """Refuse a folder that is another's."""
+    own = {WEIGHTS, CONFIG}
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    others = sorted(name for name in there - own if not name.startswith("."))
+    if others and not own <= there:
+        raise OutputError(
+            f"{folder} holds other files, such as {others[0]}; choose a new folder for the network."
+        )
 
 
 def _serialized(module: nn.Module, config: str) -> bytes:

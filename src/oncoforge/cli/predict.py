@@ -18,6 +18,7 @@ from rich.table import Table
 
 from oncoforge.errors import InputError
 from oncoforge.parallel import Progress, silent
+from oncoforge.prediction.gate import MARGIN_MM
 
 if TYPE_CHECKING:
     from torch import nn
@@ -94,7 +95,7 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--margin",
     type=float,
-    default=10.0,
+    default=MARGIN_MM,
     show_default=True,
     help="mm around the organ that belong to the gate.",
 )
@@ -272,7 +273,7 @@ def _show(found: Predictions) -> None:
     table = Table(box=box.SIMPLE)
     shown = list(found.cases.items())[:_MOST_ROWS]
     classes = list(shown[0][1]["volumes_mm3"]) if shown else []
-    for name in ("case", *(name.replace("_", " ") for name in classes), "windows"):
+    for name in ("case", *(name.replace("_tumor", " tumour") for name in classes), "windows"):
         table.add_column(name, justify="left" if name == "case" else "right")
     for case, row in shown:
         sizes = (volume(mm3) if mm3 else "-" for mm3 in row["volumes_mm3"].values())

@@ -228,6 +228,16 @@ class OrganMasks:
         (entry,) = self.entries.values()
         return replace(self, entries={scans[0].case: entry})
 
+    def remarks(self, classes: Sequence[str]) -> tuple[str, ...]:
+        """Say which organs are meant that networks of these classes do not tell apart."""
+        own = {name.removesuffix("_tumor") for name in classes}
+        return tuple(
+            f"The organ in --organs is the {organ}, which is not one of the network's: "
+            f"{', '.join(classes)}."
+            for organ in self.organs
+            if organ not in own
+        )
+
     def of(self, entry: Entry, volume: Volume) -> Mask:
         """Return the mask of one case: bool (X, Y, Z) on the grid of its image.
 

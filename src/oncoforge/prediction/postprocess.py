@@ -28,6 +28,10 @@ _SECOND: Final = 0.1
 """The second of a pair has at least this part of the first's voxels, or it is a fleck."""
 
 
+_OPTIONS: Final = {"min_volume_mm3": "--min-volume", "keep_within_mm": "--keep-within"}
+"""How ``oncoforge predict`` calls settings."""
+
+
 def none(labels: Labels, spacing: Spacing, classes: Sequence[str]) -> Labels:
     """Leave everything as it is."""
     return labels.copy()
@@ -206,11 +210,18 @@ class Postprocess:
         Raises
         ------
         UnknownNameError
-            If it has no such setting.
+            If none has such a setting.
         InputError
-            If a number is negative.
+            If it belongs to another one, or a number is negative.
         """
         for name, value in settings.items():
+            owners = [way.name for way in POSTPROCESSES.values() if name in way.defaults]
+            if name not in self.defaults and owners:
+                option = _OPTIONS.get(name, name)
+                raise InputError(
+                    f"{option} belongs to --postprocess {' or '.join(owners)}, and the "
+                    f"post-processing is {self.name!r}; choose that one, or leave {option} out."
+                )
             if name not in self.defaults:
                 kind = f"setting of the post-processing {self.name}"
                 raise UnknownNameError(kind, name, self.defaults or ["none"])

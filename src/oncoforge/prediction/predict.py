@@ -267,4 +267,4 @@ def _lost(before: Labels, after: Labels, classes: Sequence[str]) -> Iterator[str
     for name in tumors(classes):
         label = LABELS[name.removesuffix("_tumor")] + 1
         if (before == label).any() and not (after == label).any():
-            yield f"The post-processing removed all of the {name.replace('_', ' ')}."
+            yield f"The post-processing removed all of the {name.replace('_tumor', ' tumour')}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,9 @@ from oncoforge.version import __version__
 RECORD: Final = "predictions.json"
 SHEET: Final = "predictions.png"
 PICTURES: Final = "pictures"
+
+_DETACHED = (".mhd", ".nhdr")
+"""Headers, with the voxels in a file of the same name beside them."""
 
 
 @dataclass
@@ -119,6 +123,24 @@ def sha256_of(path: Path) -> str:
         return ""
 
 
+def content_of(path: Path) -> str:
+    """Return a hash of an image or a label map, 64 hexadecimal digits; empty if it cannot be read.
+
+    That of the file; of a folder with a DICOM series, and of a header with the voxels beside it, a
+    hash of the names and the contents of its files.
+    """
+    if path.is_dir():
+        files = [file for file in path.iterdir() if file.is_file()]
+    elif path.suffix.lower() in _DETACHED:
+        files = list(path.parent.glob(f"{glob.escape(path.stem)}.*"))
+    else:
+        return sha256_of(path)
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(f"{file.name}\0{sha256_of(file)}\0".encode())
+    return digest.hexdigest()
+
+
 def _read(out: Path) -> Record | None:
     """Return the record that is in a folder, if there is one."""
     try:
@@ -143,9 +165,24 @@ def _difference(old: Record, new: Record) -> str:
         mine, theirs = new.settings.get(name), old.settings.get(name)
         if mine != theirs:
             if name == "models":
-                return "with other models"
+                return _other_models(theirs, mine)
             return f"{name.replace('_', ' ')} {_words(theirs)}, and now {_words(mine)}"
     return "in another way"
+
+
+def _other_models(old: Any, new: Any) -> str:
+    """Name what differs, where the weights are the same and are used otherwise."""
+    try:
+        for theirs, mine in zip(old, new, strict=True):
+            if {**theirs, "pipeline": None} != {**mine, "pipeline": None}:
+                break
+            for name, value in mine["pipeline"].items():
+                if theirs["pipeline"][name] != value:
+                    was = _words(theirs["pipeline"][name])
+                    return f"{name.replace('_', ' ')} {was}, and now {_words(value)}"
+    except (TypeError, ValueError, KeyError, AttributeError):  # a record of another version
+        pass
+    return "with other models"
 
 
 def _words(value: Any) -> str:

@@ -22,7 +22,7 @@ from oncoforge.prediction.inputs import OrganMasks, find_scans
 from oncoforge.prediction.models import common_classes, describe, origin_of, pipeline_of
 from oncoforge.prediction.postprocess import Postprocess, find
 from oncoforge.prediction.predict import Prediction, check_gate, check_numbers, image_of, predict
-from oncoforge.prediction.record import PICTURES, SHEET, Record, resume, sha256_of
+from oncoforge.prediction.record import PICTURES, SHEET, Record, content_of, resume, sha256_of
 from oncoforge.prediction.sliding import choose
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def predict_all(
     out
         Folder for a mask of each case (``CASE.nii.gz``, uint8, oncoforge labels, on the grid of its
         scan), ``predictions.json``, a picture of each case, and one of all. Cases that an earlier
-        run with the same settings left there are not done again.
+        run with the same settings left there are not done again, unless their image or the label
+        map of their organ has changed since.
     organs
         Label maps with the organs, for the gate and for post-processing that takes them: as for
         `oncoforge.lists.sources.find_sources`; each belongs to the scan of the same case id.
@@ -145,7 +146,7 @@ def predict_all(
     # As it is when it has been through a file.
     record = Record(json.loads(json.dumps(settings)), [origin_of(n) for n in networks])
     record = resume(folder.out, record, overwrite)
-    todo = [_Scan(entry) for entry in entries if not _done(record, entry, folder)]
+    todo = [_Scan(entry) for entry in entries if not _done(record, entry, folder, masks)]
     folder.make()
     work = partial(
         _one, networks=networks, masks=masks, folder=folder, record=record, force=force,
@@ -188,6 +189,9 @@ class _Folder:
 
     def check(self, entries: Sequence[Entry], masks: OrganMasks | None) -> None:
         """Refuse places where inputs are, or where others would look for masks."""
+        for place, option in ((self.out, "--out"), (self.probabilities, "--probabilities")):
+            if place is not None and place.is_file():
+                raise OutputError(f"{place} is a file; give {option} a folder, or a new name.")
         targets = [self.out / f"{entry.case}.nii.gz" for entry in entries]
         if self.probabilities is not None:
             inner, outer = self.probabilities.absolute(), self.out.absolute()
@@ -248,8 +252,8 @@ class _Folder:
                 file.write(png)
 
 
-def _done(record: Record, entry: Entry, folder: _Folder) -> bool:
-    """Tell whether an earlier run has done a case."""
+def _done(record: Record, entry: Entry, folder: _Folder, masks: OrganMasks | None) -> bool:
+    """Tell whether an earlier run has done a case; forget it, if it was made from other files."""
     row = record.cases.get(entry.case)
     if row is None:
         return False
@@ -258,7 +262,28 @@ def _done(record: Record, entry: Entry, folder: _Folder) -> bool:
             f"{folder.out} holds the case {entry.case!r} as predicted from {row['input']}, and now "
             f"it is {entry.image}; choose another folder, or --overwrite to replace it."
         )
+    read = _contents(entry, masks)
+    if any(row.get(name) != content for name, content in read.items()):
+        # Its mask shows other voxels, and must not stay if the case now fails.
+        del record.cases[entry.case]
+        if all(read.values()):
+            for path in (
+                folder.out / str(row["mask"]),
+                folder.out / PICTURES / f"{entry.case}.png",
+            ):
+                path.unlink(missing_ok=True)
+        return False
     return all(path.is_file() for path in folder.maps(entry.case).values())
+
+
+def _contents(entry: Entry, masks: OrganMasks | None) -> dict[str, str]:
+    """Return hashes of what a case is made from: its image, and the label map of its organ."""
+    assert entry.image is not None  # find_scans gives no others
+    told = {"input_sha256": content_of(entry.image)}
+    found = None if masks is None else masks.entries.get(entry.case)
+    if found is not None and found.label is not None:
+        told["organs_sha256"] = content_of(found.label)
+    return told
 
 
 def _one(
@@ -273,12 +298,14 @@ def _one(
     """Segment one scan, write it, and say so in the record."""
     entry = scan.entry
     assert entry.image is not None  # find_scans gives no others
+    contents = _contents(entry, masks)
     volume = read_image(entry.image, force=force)
     organ = None if masks is None else masks.of(entry, volume)
     prediction = predict(volume, networks, organ=organ, **options)
     folder.write(entry.case, prediction)
     record.cases[entry.case] = {
         "input": str(entry.image),
+        **contents,
         "mask": f"{entry.case}.nii.gz",
         "sha256": sha256_of(folder.out / f"{entry.case}.nii.gz"),
         "shape": list(volume.source.grid.shape),
@@ -286,7 +313,7 @@ def _one(
         "windows": prediction.windows,
         "windows_without_gate": prediction.windows_without_gate,
         "volumes_mm3": prediction.volumes_mm3(),
-        "remarks": list(prediction.remarks),
+        "remarks": [*prediction.remarks, *(masks.remarks(prediction.classes) if masks else ())],
     }
     record.write(folder.out)
 

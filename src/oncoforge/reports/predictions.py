@@ -108,10 +108,15 @@ def stitch(pictures: Sequence[Path]) -> bytes:
 
 
 def _words(volumes_mm3: Mapping[str, float]) -> str:
-    found = [f"{name.replace('_', ' ')} {volume(mm3)}" for name, mm3 in volumes_mm3.items() if mm3]
-    missing = [name.replace("_", " ") for name, mm3 in volumes_mm3.items() if not mm3]
+    found = [f"{_plain(name)} {volume(mm3)}" for name, mm3 in volumes_mm3.items() if mm3]
+    missing = [_plain(name) for name, mm3 in volumes_mm3.items() if not mm3]
     parts = [", ".join(found)] if found else []
     return " · ".join([*parts, *([f"no {', no '.join(missing)}"] if missing else [])])
+
+
+def _plain(name: str) -> str:
+    """Write the name of a class as people do."""
+    return name.replace("_tumor", " tumour")
 
 
 def _section(

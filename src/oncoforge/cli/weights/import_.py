@@ -12,7 +12,8 @@ from oncoforge.networks.config import Pipeline
 _EXAMPLES = """
 \b
 Examples:
-  oncoforge weights import model.pt --out liver-unet --classes background,liver,liver_tumor
+  oncoforge weights import model.pt --out liver-unet --classes background,liver,liver_tumor \\
+      --spacing 1,1,1 --window -21,189
   oncoforge weights import TGAN.pt --part netSeg --out judge
   oncoforge weights import mine.pt --out mine --merging corrected --window -175,250 --patch 96,96,96
 """
@@ -69,7 +70,7 @@ def command(
 
     FILE may also be a name that was fetched. Nothing in it is run. The network is told from names
     and shapes, and how it is used from the catalogue, where the file is in it; --classes,
-    --spacing, --window and --patch say it where it is not, or otherwise.
+    --spacing, --window and --patch say it otherwise, or where it is not: the first three together.
     """
     from oncoforge.checkpoints.loading import inspect  # imports PyTorch
     from oncoforge.checkpoints.saving import convert
@@ -90,7 +91,10 @@ def command(
     for note in config.origin.notes if config.origin else ():
         click.echo(f"Note: {note}")
     if config.pipeline is None and config.out_channels > 1:
-        click.echo("Note: what its channels mean is not known; say it with --classes.")
+        click.echo(
+            "Note: what its channels mean is not known; say it with --classes, --spacing and "
+            "--window."
+        )
 
 
 def _changed(known: Pipeline | None, said: dict[str, Any]) -> Pipeline:
@@ -98,8 +102,9 @@ def _changed(known: Pipeline | None, said: dict[str, Any]) -> Pipeline:
     if known is not None:
         values = {name: getattr(known, name) for name in Pipeline.__dataclass_fields__}
         return Pipeline(**{**values, **said})
-    if "classes" not in said:
+    if not {"classes", "spacing_mm", "window_hu"} <= set(said):
         raise click.UsageError(
-            "The file does not tell what its channels mean; give --classes beside the others."
+            "The file does not tell how its network is used; give --classes, --spacing and "
+            "--window together, as in its training."
         )
     return Pipeline(**said)
