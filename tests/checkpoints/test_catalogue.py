@@ -12,7 +12,7 @@ from oncoforge.checkpoints import CATALOGUE
 from oncoforge.checkpoints.catalogue import find, identify
 from oncoforge.checkpoints.describe import HEAD, as_dict, rows
 from oncoforge.checkpoints.record import ENCODER, KINDS, SEGMENTATION, Weights
-from oncoforge.errors import UnknownNameError
+from oncoforge.errors import InputError, UnknownNameError
 from oncoforge.networks import NETWORKS
 
 ALL = pytest.mark.parametrize("weights", CATALOGUE.values(), ids=lambda w: w.name)
@@ -114,3 +114,11 @@ def test_a_supposed_name_of_a_file_is_said_to_be() -> None:
     assert {bool(one.sha256) for one in ours} == {True, False}
     for one in ours:
         assert any("model.pt is supposed" in note for note in one.notes) is not bool(one.sha256)
+
+
+def test_an_unknown_name_is_told_the_nearest_one_or_where_the_names_are():
+    with pytest.raises(InputError, match="did you mean 'difftumor-liver-unet'"):
+        find("difftumor-liver-unett")
+    with pytest.raises(InputError, match="neither a file or folder") as refused:
+        find("/somewhere/q.bin")
+    assert len(str(refused.value)) < 200

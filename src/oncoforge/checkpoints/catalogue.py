@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -13,7 +14,7 @@ from oncoforge.checkpoints.published.pixel2cancer import PIXEL2CANCER
 from oncoforge.checkpoints.published.pretraining import PRETRAINING
 from oncoforge.checkpoints.published.synthetictumors import SYNTHETICTUMORS
 from oncoforge.checkpoints.record import Weights
-from oncoforge.errors import UnknownNameError
+from oncoforge.errors import InputError, UnknownNameError
 
 CATALOGUE: Final[Mapping[str, Weights]] = MappingProxyType(
     {
@@ -35,10 +36,18 @@ def find(name: str) -> Weights:
     Raises
     ------
     UnknownNameError
-        If there are none of it.
+        If there are none of it, but of one that is spelt nearly so.
+    InputError
+        If there is nothing like it.
     """
     if name not in CATALOGUE:
-        raise UnknownNameError("set of published weights", name, CATALOGUE)
+        near = difflib.get_close_matches(name.lower(), CATALOGUE, n=1, cutoff=0.5)
+        if near:
+            raise UnknownNameError("set of published weights", name, CATALOGUE)
+        raise InputError(
+            f"{name} is neither a file or folder that exists nor a name of published weights; "
+            "'oncoforge weights list' has the names."
+        )
     return CATALOGUE[name]
 
 
