@@ -103,6 +103,15 @@ def test_one_command_compares_models(run, place):
     assert "net less other, liver tumour Dice: +16.7 points, n = 3, Wilcoxon p = 0.25" in done.out
 
 
+def test_one_file_is_compared_with_one_file_whatever_they_are_called(run, place):
+    (place / "net" / "c1.nii.gz").rename(place / "mine.nii.gz")
+    assert run("mine.nii.gz", "truth/c1.nii.gz", "--out", "out").code == 0
+    assert "c1" in (place / "out" / "scores.csv").read_text()
+    done = run("mine.nii.gz", "truth", "--out", "many")
+    assert done.code == 2
+    assert "named like one of 4 truths" in done.err
+
+
 def test_several_folders_are_one_model(run, place):
     for fold in range(2):
         (place / f"fold_{fold}").mkdir()

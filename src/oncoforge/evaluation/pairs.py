@@ -137,6 +137,8 @@ def _of_model(
             )
         else:
             found[case] = entry.label
+    if not found and len(truths) == 1 and [Path(place).absolute() for place in places] == extra:
+        return {truths[0].case: extra[0]}, []  # one file against one file, whatever they are called
     if not found:
         raise InputError(
             f"None of {count(len(extra), 'prediction')} of {name}, such as {extra[0].name}, is "
