@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # of another package asks for a newer one (gigabytes of CUDA libraries on some indexes).
 .venv/.everything: .venv/.package
 	$(PIP) torch==2.13.0
-	$(PIP) --constraint constraints.txt --editable ".[monai,networks]" --group test --group lint --group docs
+	$(PIP) --constraint constraints.txt --editable ".[monai,train,torchio]" --group test --group bench --group lint --group docs
 	@touch $@
 
 install: .venv/.everything

@@ -1,0 +1,1 @@
+"""Our synthesis within other people's training: nnU-Net, TorchIO."""

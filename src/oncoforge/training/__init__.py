@@ -1,0 +1,1 @@
+"""Training: Lightning modules and data modules, one set for each family of models."""
