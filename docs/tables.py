@@ -49,6 +49,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "rotate": ("yes, no", "give each ellipsoid a random orientation"),
     "elastic": ("`none`, `planes`, `volume`", "deformation: three passes of one 2-D field each, as "
                 "published, or one true 3-D field"),
+    "spheres": ("0 to 1", "part of the lesions that are plain spheres, undeformed"),
     "steps": ("steps, or range", "how long lesions grow; none draws from 5 up to what fills 0.45 "
               "of the diameter of the sphere that has the organ's volume, at most 149; not heeded "
               "with `size` or `diameter_mm`"),

@@ -228,6 +228,25 @@ def test_the_diameter_asked_for_is_reached(diameter, elastic, spacing):
         assert (6 * volume / np.pi) ** (1 / 3) == pytest.approx(diameter, rel=0.03)
 
 
+def test_a_part_of_the_lesions_are_spheres():
+    scene = open_scene((60, 60, 60))
+
+    def draw(part):
+        model = Ellipsoids(size="medium", count=40, spheres=part, rotate=True)
+        return model.draw(scene, np.random.default_rng(1))[0]
+
+    shapes = [Ellipsoid(**plan.mask) for plan in draw(0.25)]
+    round_ = [s for s in shapes if len(set(s.radii_mm)) == 1 and s.elastic == "none"]
+    assert 4 <= len(round_) <= 17
+    assert all(s.sigma_mm == 0 for s in round_)
+    volume = voxels_of(round_[0], ONE_MM).sum()
+    assert volume == pytest.approx(4 / 3 * np.pi * round_[0].radii_mm[0] ** 3, rel=0.02)
+    assert all(plan.mask["elastic"] == "none" for plan in draw(1.0))
+    assert all(plan.mask["elastic"] == "planes" for plan in draw(0.0))
+    with pytest.raises(InputError, match="spheres is a part"):
+        Ellipsoids(spheres=1.5)
+
+
 def test_lesions_are_where_the_user_wants_them():
     at = ((30.3, 31.0, 29.0), (80.0, 75.5, 40.2), (60.0, 30.0, 70.0))
     model = Ellipsoids(size="small", at_mm=at)

@@ -159,6 +159,9 @@ class Ellipsoids:
         Give each ellipsoid a random orientation.
     elastic
         One of `deformation.MODES`.
+    spheres
+        Part of the lesions, 0 to 1, that are plain spheres, whose radius is one of the three that
+        were drawn.
     place, margin, avoid_vessels, min_distance_mm
         See `location.Places`.
     min_inside
@@ -173,6 +176,7 @@ class Ellipsoids:
     units: str = "mm"
     rotate: bool = False
     elastic: str = "planes"
+    spheres: float = 0.0
     place: str = "band"
     margin: float = 0.5
     avoid_vessels: bool = False
@@ -187,6 +191,8 @@ class Ellipsoids:
         if self.units not in ("mm", "vox"):
             raise UnknownNameError("unit", self.units, ("mm", "vox"))
         sizes.check_lesions(self.count, self.diameter_mm, len(self.at_mm))
+        if not 0 <= self.spheres <= 1:
+            raise InputError(f"spheres is a part of the lesions, 0 to 1, not {self.spheres:g}.")
         if self.margin < 0 or (self.min_distance_mm or 0) < 0 or not 0 <= self.min_inside <= 1:
             raise InputError(
                 f"margin ({self.margin:g}) and min_distance_mm ({self.min_distance_mm}) are not "
@@ -240,6 +246,9 @@ class Ellipsoids:
         if self.units == "vox":
             radii = [r * s for r, s in zip(radii, spacing, strict=True)]
             sigma *= math.prod(spacing) ** (1 / 3)
+        elastic = self.elastic
+        if self.spheres and rng.random() < self.spheres:
+            radii, elastic = [radii[int(rng.integers(3))]] * 3, "none"
         quaternion = _UPRIGHT
         if self.rotate:
             four = rng.normal(size=4)
@@ -248,8 +257,8 @@ class Ellipsoids:
             centre_mm=(0.0, 0.0, 0.0),
             radii_mm=tuple(float(r) for r in radii),  # type: ignore[arg-type]
             quaternion=quaternion,
-            elastic=self.elastic,
-            sigma_mm=sigma if self.elastic != "none" else 0.0,
+            elastic=elastic,
+            sigma_mm=sigma if elastic != "none" else 0.0,
             seed=int(rng.integers(2**31)),
             # Whoever asks for so many lesions gets them, clipped by a thin organ if need be.
             min_inside=0.0 if self.count or self.at_mm else self.min_inside,
