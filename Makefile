@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: install demo test lint docs bench clean
+.PHONY: install demo test lint docs bench experiment-smoke clean
 
 # The package alone: all that `make demo` needs.
 .venv/.package: pyproject.toml constraints.txt
@@ -44,7 +44,13 @@ bench: .venv/.everything
 	$(BIN)/python benchmarks/evaluation.py
 	$(BIN)/python benchmarks/prediction.py
 	$(BIN)/python benchmarks/scan.py
+	$(BIN)/python benchmarks/store.py
+	$(BIN)/python benchmarks/training.py
+
+# Trains nine small networks on phantoms and tests them on simulated tumours: about 25 minutes.
+experiment-smoke: .venv/.everything
+	$(BIN)/python benchmarks/experiment/run.py --out oncoforge-experiment
 
 clean:
-	rm -rf .venv oncoforge-demo site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv oncoforge-demo oncoforge-experiment site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from oncoforge.version import __version__
 
 if TYPE_CHECKING:
-    from oncoforge import checkpoints, evaluation, networks, prediction
+    from oncoforge import checkpoints, evaluation, networks, prediction, training
     from oncoforge.analysis.fit import fit_prior
     from oncoforge.analysis.results import analyze
     from oncoforge.case import Case
@@ -74,7 +74,7 @@ _HOMES = {
 }
 
 # Rooms that are used by their own name, as in `of.networks.build`.
-_ROOMS = ("checkpoints", "evaluation", "networks", "prediction")
+_ROOMS = ("checkpoints", "evaluation", "networks", "prediction", "training")
 
 __all__ = [
     "Case",
@@ -106,6 +106,7 @@ __all__ = [
     "replay",
     "room_around",
     "synthesize",
+    "training",
     "write_image",
     "write_labels",
     "write_list",

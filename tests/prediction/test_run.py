@@ -13,8 +13,8 @@ from PIL import Image as Pillow
 
 from oncoforge.errors import InputError, OutputError
 from oncoforge.formats import read_labels
+from oncoforge.formats.content import content_of
 from oncoforge.prediction import predict_all
-from oncoforge.prediction.record import content_of
 
 AFFINES = {
     "ras": np.diag([2.0, 2, 3, 1]),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from oncoforge.analysis.body import Mask, Spacing, box_of
 from oncoforge.networks import Pipeline
 from oncoforge.parallel import Progress, silent
-from oncoforge.prediction.gate import Mask, Spacing, box_of
 from oncoforge.prediction.models import pipeline_of
 from oncoforge.prediction.prepare import Prepared, prepare
 from oncoforge.prediction.restore import Rows, restore

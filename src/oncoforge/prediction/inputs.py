@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from oncoforge import anatomy
+from oncoforge.analysis.body import Mask
 from oncoforge.analysis.survey import read_oncoforge
 from oncoforge.errors import GridMismatchError, InputError, UnknownNameError
 from oncoforge.formats import Volume
@@ -19,7 +20,6 @@ from oncoforge.formats.dicom_slice import looks_like_dicom
 from oncoforge.lists import SPLITS, Entry, read_list
 from oncoforge.lists.names import case_ids, ending, stem
 from oncoforge.lists.sources import LISTS, PathLike, find_sources
-from oncoforge.prediction.gate import Mask
 
 _IMAGES = ("imagesTr", "imagesTs")
 _LABELS = ("labelsTr", "labelsTs")

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
+from oncoforge.analysis.body import Mask, Spacing, box_of
 from oncoforge.anatomy import LABELS, NAMES
 from oncoforge.errors import InputError, UnknownNameError
-from oncoforge.prediction.gate import Mask, Spacing, around, box_of
+from oncoforge.prediction.gate import around
 
 Labels = npt.NDArray[np.uint8]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from oncoforge.analysis.body import Mask, body
 from oncoforge.anatomy import LABELS
 from oncoforge.case import Case
 from oncoforge.errors import InputError, UnknownNameError
@@ -17,7 +18,7 @@ from oncoforge.formats import Volume, read_image
 from oncoforge.networks import Pipeline
 from oncoforge.parallel import Progress, silent
 from oncoforge.prediction.ensemble import Ensemble, tumors
-from oncoforge.prediction.gate import GATES, MARGIN_MM, Mask, around, body
+from oncoforge.prediction.gate import GATES, MARGIN_MM, around
 from oncoforge.prediction.models import at_work, common_classes, pipeline_of
 from oncoforge.prediction.postprocess import Postprocess, find
 from oncoforge.prediction.sliding import Runner, choose

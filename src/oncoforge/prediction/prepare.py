@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from oncoforge.formats.lattice import Lattice, Spacing
 from oncoforge.networks import Pipeline
-from oncoforge.prediction.lattice import Lattice, Spacing, interpolate
 from oncoforge.prediction.windows import Windows, plan_windows
 
 if TYPE_CHECKING:
@@ -77,22 +77,13 @@ def prepare(image: Image, spacing: Spacing, pipeline: Pipeline) -> Prepared:
     step = max(1, _SLAB_VOXELS // made[0].size)
     for start in range(0, len(made), step):
         rows = slice(start, min(start + step, len(made)))
-        _set_values(made[rows], _rows(image, lattice, rows), pipeline)
+        box = rows, slice(0, made.shape[1]), slice(0, made.shape[2])
+        _set_values(made[rows], lattice.image(image, box), pipeline)
     missing = [max(n - size, 0) for size, n in zip(made.shape, pipeline.patch, strict=True)]
     ends = [(n // 2, n - n // 2) for n in missing]
     if any(missing):
         made = np.pad(made, ends, mode="minimum")
     return Prepared(torch.from_numpy(made)[None], lattice, tuple(first for first, _ in ends))
-
-
-def _rows(image: Image, lattice: Lattice, rows: slice) -> Image:
-    """Interpolate some rows of the network's voxels."""
-    if lattice.to_network is None:
-        return image[rows]
-    x, y, z = lattice.to_network
-    first, last = int(x.lower[rows.start]), int(x.upper[rows.stop - 1])
-    near = image[None, first : last + 1]
-    return interpolate(near, (x.part(rows, first), y, z))[0]
 
 
 def _set_values(made: Image, hu: Image, pipeline: Pipeline) -> None:

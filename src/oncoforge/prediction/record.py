@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -12,14 +11,12 @@ from typing import Any, Final
 
 from oncoforge.errors import InputError, OutputError
 from oncoforge.formats.atomic import atomic_write
+from oncoforge.formats.content import sha256_of
 from oncoforge.version import __version__
 
 RECORD: Final = "predictions.json"
 SHEET: Final = "predictions.png"
 PICTURES: Final = "pictures"
-
-_DETACHED = (".mhd", ".nhdr")
-"""Headers, with the voxels in a file of the same name beside them."""
 
 
 @dataclass
@@ -112,33 +109,6 @@ def resume(out: Path, new: Record, overwrite: bool) -> Record:
         for path in (out / str(row["mask"]), out / PICTURES / f"{case}.png"):
             path.unlink(missing_ok=True)
     return new
-
-
-def sha256_of(path: Path) -> str:
-    """Return the hash of a file, 64 hexadecimal digits; empty if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
-
-
-def content_of(path: Path) -> str:
-    """Return a hash of an image or a label map, 64 hexadecimal digits; empty if it cannot be read.
-
-    That of the file; of a folder with a DICOM series, and of a header with the voxels beside it, a
-    hash of the names and the contents of its files.
-    """
-    if path.is_dir():
-        files = [file for file in path.iterdir() if file.is_file()]
-    elif path.suffix.lower() in _DETACHED:
-        files = list(path.parent.glob(f"{glob.escape(path.stem)}.*"))
-    else:
-        return sha256_of(path)
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(f"{file.name}\0{sha256_of(file)}\0".encode())
-    return digest.hexdigest()
 
 
 def _read(out: Path) -> Record | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oncoforge.prediction.lattice import Axis, interpolate_tensor
+from oncoforge.formats.lattice import Axis, interpolate_tensor
 from oncoforge.prediction.prepare import Prepared
 from oncoforge.prediction.sliding import Slab
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from oncoforge.errors import OutputError
 from oncoforge.formats import read_image, write_image, write_labels
 from oncoforge.formats.atomic import atomic_write
+from oncoforge.formats.content import content_of, sha256_of
 from oncoforge.lists import Entry
 from oncoforge.lists.inputs import keep_inputs
 from oncoforge.lists.sources import PathLike
@@ -22,7 +23,7 @@ from oncoforge.prediction.inputs import OrganMasks, find_scans
 from oncoforge.prediction.models import common_classes, describe, origin_of, pipeline_of
 from oncoforge.prediction.postprocess import Postprocess, find
 from oncoforge.prediction.predict import Prediction, check_gate, check_numbers, image_of, predict
-from oncoforge.prediction.record import PICTURES, SHEET, Record, content_of, resume, sha256_of
+from oncoforge.prediction.record import PICTURES, SHEET, Record, resume
 from oncoforge.prediction.sliding import choose
 
 if TYPE_CHECKING:

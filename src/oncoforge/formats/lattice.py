@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int, int]
 Spacing = tuple[float, float, float]
+Box = tuple[slice, slice, slice]
+Label = TypeVar("Label", bound=np.generic)
 
 _SAME_MM = 1e-3
 """Spacings that differ by less are the same, as for MONAI's ``Spacing``."""
@@ -54,6 +56,11 @@ class Axis:
     def part(self, rows: slice, start: int = 0) -> Axis:
         """Return some voxels of the target, on a source that begins at its voxel `start`."""
         return Axis(self.lower[rows] - start, self.upper[rows] - start, self.weight[rows])
+
+    @property
+    def nearest(self) -> npt.NDArray[np.int64]:
+        """int64 (n,): the voxel of the source nearest to each of the target; of two, the upper."""
+        return np.where(self.weight < 0.5, self.lower, self.upper)
 
     @property
     def size(self) -> int:
@@ -110,6 +117,48 @@ class Lattice:
             cast(tuple[Axis, Axis, Axis], tuple(there)),
             cast(tuple[Axis, Axis, Axis], tuple(back)),
         )
+
+    def image(self, scan: npt.NDArray[np.float32], box: Box) -> npt.NDArray[np.float32]:
+        """Interpolate a box of the network's voxels.
+
+        Parameters
+        ----------
+        scan
+            float32 (X, Y, Z).
+        box
+            Of the network's voxels, each slice with its start and stop.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, of the shape of the box; a view of the scan where both are the same voxels.
+        """
+        if self.to_network is None:
+            return scan[box]
+        x, y, z = (axis.part(part) for axis, part in zip(self.to_network, box, strict=True))
+        first, last = int(x.lower[0]), int(x.upper[-1])
+        rows = slice(0, x.size)
+        return interpolate(scan[None, first : last + 1], (x.part(rows, first), y, z))[0]
+
+    def labels(self, scan: npt.NDArray[Label], box: Box) -> npt.NDArray[Label]:
+        """Return the label of the nearest voxel of the scan, for a box of the network's voxels.
+
+        Parameters
+        ----------
+        scan
+            (X, Y, Z).
+        box
+            Of the network's voxels.
+
+        Returns
+        -------
+        numpy.ndarray
+            Labels of the shape of the box; a view of the scan where both are the same voxels.
+        """
+        if self.to_network is None:
+            return scan[box]
+        x, y, z = (axis.part(part) for axis, part in zip(self.to_network, box, strict=True))
+        return scan[x.nearest][:, y.nearest][:, :, z.nearest]
 
     def needed(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Return the network's voxels that the voxels of a mask are interpolated from.

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oncoforge.prediction.lattice import Lattice, _interpolated_by_torch, interpolate
+from oncoforge.formats.lattice import Lattice, _interpolated_by_torch, interpolate
 
 SPACINGS = [(0.7, 0.7, 5.0), (0.8, 0.9, 1.0), (3.0, 3.0, 3.0), (1.0, 1.0, 2.5), (1.3, 0.6, 1.7)]
 
