@@ -21,8 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from oncoforge.errors import InputError
 from oncoforge.grid import Grid
-from oncoforge.synthesis.room import room_around
 from oncoforge.synthesis.scene import Vector, bounding_box, draw_voxel
+from oncoforge.synthesis.site import Site, check_parts
 from oncoforge.synthesis.synthesizer import Synthesizer
 
 try:
@@ -81,12 +81,7 @@ class SynthesizeTumor(RandomizableTransform):
     ) -> None:
         if not 0.0 <= prob <= 1.0:
             raise InputError(f"prob is a probability, from 0 to 1, not {prob}.")
-        if not callable(synthesizer):
-            raise InputError(
-                f"synthesizer is one such as oncoforge.Handcrafted(), not {synthesizer!r}."
-            )
-        if organ_label == tumor_label:
-            raise InputError(f"organ_label and tumor_label are both {organ_label}.")
+        check_parts(synthesizer, organ_label, tumor_label)
         if seed is not None and seed < 0:
             raise InputError(f"seed is a whole number from 0, not {seed}.")
         RandomizableTransform.__init__(self, prob)
@@ -176,18 +171,13 @@ class SynthesizeTumor(RandomizableTransform):
     ) -> tuple[Any, Any]:
         """Synthesise on copies of an image and a label."""
         new_img, new_label = _copy(img), _copy(label)
-        scan = grid.to_ras(_volume(new_img))
-        organ = grid.to_ras(_volume(label) == self.organ_label)
-        out = scan if scan.dtype == np.float32 else None
-        spacing = grid.ras().spacing
-        room = None
-        if self.exophytic:
-            taken = grid.to_ras(_volume(label) != 0).astype(np.uint8)
-            room = room_around(scan.astype(np.float32, copy=False), taken, organ, spacing)
-        made = self.synthesizer(scan, organ, spacing, rng, out=out, share=share, room=room)
-        if out is None:
-            _write_back(made.image, organ if room is None else room, scan)
-        grid.to_ras(_volume(new_label))[made.tumor] = self.tumor_label
+        values = _volume(label)
+        taken = values != 0 if self.exophytic else None
+        site = Site.of(_volume(new_img), values == self.organ_label, grid, taken)
+        made = self.synthesizer(
+            site.scan, site.organ, site.spacing, rng, out=site.out, share=share, room=site.room
+        )
+        site.write(made, grid.to_ras(_volume(new_label)), self.tumor_label)
         return _return(new_img, img), _return(new_label, label)
 
 
@@ -368,16 +358,6 @@ def _pad(data: Any, size: tuple[int, ...], value: float) -> Any:
     pad = SpatialPad(size, mode="constant", value=value)
     padded = pad(data) if data.ndim == 4 else pad(data[None])[0]
     return padded if isinstance(data, MetaTensor) else convert_to_dst_type(padded, data)[0]
-
-
-def _write_back(made: NDArray[np.float32], organ: NDArray[np.bool_], scan: NDArray[Any]) -> None:
-    """Write what changed into a scan of another number type; all else keeps its bits."""
-    changed = organ & (made != scan.astype(np.float32))
-    values = made[changed]
-    if scan.dtype.kind in "iu":
-        limits = np.iinfo(scan.dtype)
-        values = np.clip(np.rint(values), limits.min, limits.max)
-    scan[changed] = values
 
 
 def _copy(data: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Trainers that nnU-Net finds by their name, one module each."""
