@@ -8,8 +8,8 @@ the projection-domain insertion that Chen et al. validated with radiologists (Ac
   that data is absent, a ball whose surface a smooth random field moves;
 - contrast to the liver: uniform between the quartiles of 91 metastases that were hard to see in
   portal venous CT, 23 and 68 HU darker (Hsieh et al., Abdom Radiol 2025;50:668);
-- diameter, number and grain: set by hand. The smallest diameter is above the 10 mm from which RECIST 1.1
-  measures lesions (Eisenhauer et al., Eur J Cancer 2009;45:228).
+- diameter, number and grain: set by hand. RECIST 1.1 measures lesions from 10 mm (Eisenhauer et
+  al., Eur J Cancer 2009;45:228), and the smallest is somewhat above that.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-import oncoforge as of
+from oncoforge.formats import read_labels
 
 CONTRAST_HU = (-68.0, -23.0)
 DIAMETER_MM = (12.0, 50.0)
@@ -89,7 +89,7 @@ def kidney_shapes(folder: Path) -> list[Shape]:
     """Return the largest tumour of every label map of KiTS19, in the order of the files' names."""
     shapes = []
     for path in sorted(folder.glob("case_*.nii.gz")):
-        volume = of.formats.read_labels(path)
+        volume = read_labels(path)
         tumor = _cut(volume.array == KIDNEY_TUMOR)
         parts, _ = scipy.ndimage.label(tumor)
         largest = parts == np.bincount(parts[tumor], minlength=2)[1:].argmax() + 1
@@ -100,7 +100,7 @@ def kidney_shapes(folder: Path) -> list[Shape]:
 
 
 def random_shapes(count: int, rng: np.random.Generator) -> list[Shape]:
-    """Return balls whose surface smooth random fields have moved by about a quarter of the radius."""
+    """Return balls whose surface random fields have moved by about a quarter of the radius."""
     grid = np.indices((_FIELD,) * 3) - (_FIELD - 1) / 2
     distance, radius = np.sqrt((grid**2).sum(axis=0)), _FIELD / 4
     shapes = []
@@ -204,7 +204,7 @@ def put_lesions(
 def _partial(
     shape: Shape, turn: NDArray[np.float64], diameter_mm: float, spacing_mm: Sequence[float]
 ) -> Floats:
-    """Return which part of each voxel of a box around a lesion it fills; its centre is in the middle."""
+    """Return which part of each voxel a lesion fills, in a box with its centre in the middle."""
     scale = shape.radius_mm / (diameter_mm / 2)
     spacing = np.asarray(spacing_mm)
     extent = np.multiply(shape.depth.shape, shape.spacing_mm)
@@ -250,9 +250,7 @@ def _place(
     return (0, 0, 0), None, ()
 
 
-def _grain(
-    shape: tuple[int, ...], spacing_mm: Sequence[float], rng: np.random.Generator
-) -> Floats:
+def _grain(shape: tuple[int, ...], spacing_mm: Sequence[float], rng: np.random.Generator) -> Floats:
     """Return a smooth random field of mean 0 and standard deviation 1."""
     sigma = GRAIN_MM / np.asarray(spacing_mm)
     field = scipy.ndimage.gaussian_filter(rng.standard_normal(shape, np.float32), sigma)

@@ -35,7 +35,7 @@ class Scanner:
     """
 
     views: int = 240
-    photons: float = 6e5
+    photons: float = 3e5
     kernel: str = "cosine"
 
     @property
