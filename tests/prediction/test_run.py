@@ -13,7 +13,6 @@ from PIL import Image as Pillow
 
 from oncoforge.errors import InputError, OutputError
 from oncoforge.formats import read_labels
-from oncoforge.formats.content import content_of
 from oncoforge.prediction import predict_all
 
 AFFINES = {
@@ -253,22 +252,6 @@ def test_a_case_is_done_again_when_its_image_or_its_organ_changes(by_hu, scans, 
     assert not (out / "ras.nii.gz").exists()
     record = json.loads((out / "predictions.json").read_text())
     assert (list(record["cases"]), list(record["failures"])) == (["ipl", "lps"], ["ras"])
-
-
-def test_contents_of_folders_and_detached_voxels_count(tmp_path):
-    series = tmp_path / "series"
-    series.mkdir()
-    (series / "1.dcm").write_bytes(b"1")
-    header = tmp_path / "ct.mhd"
-    header.write_bytes(b"ElementDataFile = ct.raw")
-    (tmp_path / "ct.raw").write_bytes(b"1")
-    before = content_of(series), content_of(header)
-    assert before == (content_of(series), content_of(header))
-    (series / "1.dcm").write_bytes(b"2")
-    (tmp_path / "ct.raw").write_bytes(b"2")
-    assert content_of(series) != before[0]
-    assert content_of(header) != before[1]
-    assert content_of(tmp_path / "nothing.nii.gz") == ""
 
 
 def test_probabilities_lie_in_a_folder_of_each_tumour(by_hu, scans, tmp_path):

@@ -10,6 +10,6 @@ from oncoforge.checkpoints.download import fetch
 from oncoforge.checkpoints.encoder import load_encoder
 from oncoforge.checkpoints.loading import load
 from oncoforge.checkpoints.record import Weights
-from oncoforge.checkpoints.saving import convert, save
+from oncoforge.checkpoints.saving import convert, save, save_file
 
-__all__ = ["CATALOGUE", "Weights", "convert", "fetch", "load", "load_encoder", "save"]
+__all__ = ["CATALOGUE", "Weights", "convert", "fetch", "load", "load_encoder", "save", "save_file"]

@@ -13,16 +13,26 @@ VARIABLE = "ONCOFORGE_WEIGHTS"
 """Environment variable that names the folder."""
 
 
-def folder() -> Path:
-    """Return the folder of fetched weights; it need not exist.
+def user_folder(variable: str, name: str) -> Path:
+    """Return a folder of what can be had again; it need not exist.
 
-    ``ONCOFORGE_WEIGHTS`` where it is set, else ``oncoforge/weights`` in the user's cache
-    (``XDG_CACHE_HOME``, by default ``~/.cache``).
+    Parameters
+    ----------
+    variable
+        Environment variable that names it, where it is set.
+    name
+        Otherwise its name below ``oncoforge`` in the user's cache (``XDG_CACHE_HOME``, by default
+        ``~/.cache``).
     """
-    if given := os.environ.get(VARIABLE):
+    if given := os.environ.get(variable):
         return Path(given).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "oncoforge" / "weights"
+    return Path(cache).expanduser() / "oncoforge" / name
+
+
+def folder() -> Path:
+    """Return the folder of fetched weights: ``ONCOFORGE_WEIGHTS``, or in the user's cache."""
+    return user_folder(VARIABLE, "weights")
 
 
 def place(weights: Weights) -> Path:

@@ -1,4 +1,4 @@
-"""Write a network as safetensors with its config beside it."""
+"""Write a network as safetensors, with its config in it, and beside it in a folder."""
 
 from __future__ import annotations
 
@@ -43,12 +43,7 @@ def save(module: nn.Module, folder: str | os.PathLike[str], *, overwrite: bool =
         If files are there already, or cannot be written.
     """
     require()
-    config = getattr(module, "config", None)
-    if not isinstance(config, Config):
-        raise InputError(
-            "The network has no config, so nothing could build it again; build it with "
-            "oncoforge.networks.build."
-        )
+    config = _config_of(module)
     target = Path(folder)
     if target.is_file():
         raise OutputError(f"{target} is a file; give the name of a folder.")
@@ -75,6 +70,36 @@ def save(module: nn.Module, folder: str | os.PathLike[str], *, overwrite: bool =
         _remove(new)
         raise
     return target
+
+
+def save_file(module: nn.Module, path: str | os.PathLike[str]) -> Path:
+    """Write a network as one safetensors file with its config in it, which `load` reads.
+
+    Parameters
+    ----------
+    module
+        A network that `oncoforge.networks.build` or `load` gave.
+    path
+        The file, which is written whole or not at all; another one there is replaced. Its folder
+        must exist.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        If the module has no config.
+    OutputError
+        If the file cannot be written.
+    """
+    require()
+    serialized = _serialized(module, json.dumps(_config_of(module).to_dict(), ensure_ascii=False))
+    with atomic_write(path) as file:
+        file.write(serialized)
+    return Path(path)
 
 
 def convert(
@@ -108,6 +133,16 @@ def _refuse_others(folder: Path) -> None:
         raise OutputError(
             f"{folder} holds other files, such as {others[0]}; choose a new folder for the network."
         )
+
+
+def _config_of(module: nn.Module) -> Config:
+    config = getattr(module, "config", None)
+    if not isinstance(config, Config):
+        raise InputError(
+            "The network has no config, so nothing could build it again; build it with "
+            "oncoforge.networks.build."
+        )
+    return config
 
 
 def _serialized(module: nn.Module, config: str) -> bytes:

@@ -18,6 +18,7 @@ _COMMANDS = {
     "prepare": "Turn downloads into clean lists of cases.",
     "check": "Open every case of a list once and say what is wrong with it.",
     "analyze": "Measure the tumours in label maps, and fit priors to them.",
+    "train": "Train networks on real tumours, on synthetic ones, or on both.",
     "predict": "Segment organs and tumours with trained networks.",
     "evaluate": "Compare predicted masks with true ones, and models with each other.",
     "weights": "List, show, fetch and import published weights; compare networks.",

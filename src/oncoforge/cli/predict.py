@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +34,7 @@ Examples:
   oncoforge predict ct.nii.gz --model liver-unet --out predicted
   oncoforge predict imagesTs --model fold0 --model fold1 --flips xyz --out predicted
   oncoforge predict list.json --split test --model model.pt --out predicted
+  oncoforge predict imagesTs --run run --out predicted
   oncoforge predict images --model liver-unet --organs labels --convention totalsegmentator \\
       --out predicted
 """
@@ -69,9 +70,15 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]
     "--model",
     "models",
     multiple=True,
-    required=True,
     help="Weights: a file, a folder of 'oncoforge weights import', or a name that was fetched; "
     "repeat for an ensemble.",
+)
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder of 'oncoforge train': its best weights; repeat for an ensemble.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the masks.")
 @click.option(
@@ -136,6 +143,7 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]
 def command(
     inputs: tuple[str, ...],
     models: tuple[str, ...],
+    runs: tuple[Path, ...],
     organs: tuple[str, ...],
     margin: float,
     flips: str | None,
@@ -154,7 +162,7 @@ def command(
 
     pipeline = {name: rest.pop(name) for name in ("classes", "spacing", "window", "patch")}
     finish = _finish(rest.pop("postprocess"), rest.pop("min_volume"), rest.pop("keep_within"))
-    networks = [_load(model, pipeline) for model in models]
+    networks = [_load(model, pipeline) for model in _weights(models, runs)]
     if isinstance(finish, dict):
         finish = _changed(networks[0], finish)
     with _progress() as (progress, windows):
@@ -174,6 +182,15 @@ def command(
     else:
         _show(found)
     return 1 if found.failures else 0
+
+
+def _weights(models: Sequence[str], runs: Sequence[Path]) -> list[str]:
+    """Return the weights that models and runs stand for."""
+    if not models and not runs:
+        raise click.UsageError("Missing option '--model' or '--run': name the weights.")
+    from oncoforge.training.folder import best_weights  # not needed without a run
+
+    return [*models, *(str(best_weights(run)) for run in runs)]
 
 
 def _load(model: str, given: Mapping[str, Any]) -> nn.Module:

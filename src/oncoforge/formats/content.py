@@ -20,19 +20,28 @@ def sha256_of(path: Path) -> str:
         return ""
 
 
+def files_of(path: Path) -> list[Path]:
+    """Return the files that an image or a label map is made of.
+
+    The file itself; of a folder with a DICOM series, and of a header with the voxels beside it, all
+    files that may belong to it, sorted. None of them need be there.
+    """
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.is_file())
+    if path.suffix.lower() in _DETACHED:
+        return sorted(path.parent.glob(f"{glob.escape(path.stem)}.*"))
+    return [path]
+
+
 def content_of(path: Path) -> str:
     """Return a hash of an image or a label map, 64 hexadecimal digits; empty if it cannot be read.
 
-    That of the file; of a folder with a DICOM series, and of a header with the voxels beside it, a
-    hash of the names and the contents of its files.
+    That of the file; where there are several, a hash of their names and contents.
     """
-    if path.is_dir():
-        files = [file for file in path.iterdir() if file.is_file()]
-    elif path.suffix.lower() in _DETACHED:
-        files = list(path.parent.glob(f"{glob.escape(path.stem)}.*"))
-    else:
+    files = files_of(path)
+    if files == [path] and path.suffix.lower() not in _DETACHED:
         return sha256_of(path)
     digest = hashlib.sha256()
-    for file in sorted(files):
+    for file in files:
         digest.update(f"{file.name}\0{sha256_of(file)}\0".encode())
     return digest.hexdigest()

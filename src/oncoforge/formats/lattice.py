@@ -101,11 +101,7 @@ class Lattice:
         scan = cast(Shape, tuple(map(int, shape)))
         if wanted is None or np.abs(np.subtract(spacing, wanted)).max() <= _SAME_MM:
             return cls(scan, scan, None, None)
-        # An axis that has the wanted spacing already keeps its own.
-        ratios = [
-            1.0 if abs(mine - theirs) <= _SAME_MM else theirs / mine
-            for mine, theirs in zip(spacing, wanted, strict=True)
-        ]
+        ratios = ratios_of(spacing, wanted)
         network = [
             int(np.round((n - 1) / ratio + 1)) for n, ratio in zip(scan, ratios, strict=True)
         ]
@@ -179,6 +175,18 @@ class Lattice:
         ends = [end for axis in self.to_scan for end in (axis.lower, axis.upper)]
         _mark(np.ascontiguousarray(mask), found, *ends)
         return found
+
+
+def ratios_of(spacing: Spacing, wanted: Spacing | None) -> tuple[float, float, float]:
+    """Return how many voxels of a scan the network's are apart, along each axis.
+
+    An axis that has the wanted spacing already keeps its own.
+    """
+    x, y, z = (
+        1.0 if abs(mine - theirs) <= _SAME_MM else theirs / mine
+        for mine, theirs in zip(spacing, wanted or spacing, strict=True)
+    )
+    return x, y, z
 
 
 def interpolate(values: npt.NDArray[np.float32], axes: Sequence[Axis]) -> npt.NDArray[np.float32]:

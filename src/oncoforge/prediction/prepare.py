@@ -78,7 +78,7 @@ def prepare(image: Image, spacing: Spacing, pipeline: Pipeline) -> Prepared:
     for start in range(0, len(made), step):
         rows = slice(start, min(start + step, len(made)))
         box = rows, slice(0, made.shape[1]), slice(0, made.shape[2])
-        _set_values(made[rows], lattice.image(image, box), pipeline)
+        set_values(made[rows], lattice.image(image, box), pipeline)
     missing = [max(n - size, 0) for size, n in zip(made.shape, pipeline.patch, strict=True)]
     ends = [(n // 2, n - n // 2) for n in missing]
     if any(missing):
@@ -86,8 +86,18 @@ def prepare(image: Image, spacing: Spacing, pipeline: Pipeline) -> Prepared:
     return Prepared(torch.from_numpy(made)[None], lattice, tuple(first for first, _ in ends))
 
 
-def _set_values(made: Image, hu: Image, pipeline: Pipeline) -> None:
-    """Write the values that a network has for HU."""
+def set_values(made: Image, hu: Image, pipeline: Pipeline) -> None:
+    """Write the values that a network has for HU.
+
+    Parameters
+    ----------
+    made
+        float32 (X, Y, Z), which receives them; it may be `hu` itself.
+    hu
+        float32 (X, Y, Z).
+    pipeline
+        Its window, and the values of its ends.
+    """
     (low, high), (bottom, top) = pipeline.window_hu, pipeline.values
     np.subtract(hu, low, out=made)
     made /= high - low

@@ -211,8 +211,9 @@ class SamplingSettings:
         Relative odds that a patch is centred on a voxel of organ or tumour, of tumour alone (where
         the case has one, else organ), or on anything else in the body.
     least_foreground_mm
-        Patches with less organ and tumour than a ball of this radius are drawn again, up to
-        `tries` times, the ball getting 5 mm smaller every fifth time; none takes any patch.
+        Patches of cases without tumours that hold less organ than a ball of this radius are drawn
+        again, up to `tries` times, the ball getting 5 mm smaller (down to 5 mm) every fifth time;
+        the best of them is taken then. None takes any patch.
     tries
         How often at most.
     jitter
@@ -250,3 +251,43 @@ class AugmentationSettings:
     scale_probability: float = 0.15
     shift: float = 0.1
     shift_probability: float = 0.15
+
+
+@dataclass(frozen=True)
+class LoggerSettings:
+    """One place that curves go to, beside `metrics.csv`.
+
+    Parameters
+    ----------
+    name
+        tensorboard, csv (every step that is logged, as a table), mlflow or wandb. The last two are
+        packages of their own.
+    options
+        Of Lightning's logger of that kind, by name, such as project of wandb.
+    """
+
+    name: Literal["tensorboard", "csv", "mlflow", "wandb"] = "tensorboard"
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a run is judged, stopped and kept.
+
+    Parameters
+    ----------
+    best_by
+        The score of a validation by which the best weights are told: the mean Dice of the tumours,
+        or of all classes.
+    early_stop
+        Stop after so many validations in a row that were not better; none never stops early.
+    checkpoint_every_epochs
+        How often the state of the run is written, which `--resume` goes on from.
+    loggers
+        Where curves go.
+    """
+
+    best_by: Literal["tumor_dice", "mean_dice"] = "tumor_dice"
+    early_stop: int | None = None
+    checkpoint_every_epochs: int = 1
+    loggers: list[LoggerSettings] = field(default_factory=lambda: [LoggerSettings()])
