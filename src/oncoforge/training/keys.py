@@ -97,6 +97,11 @@ def fields_of(hint: Any) -> Any:
     return next((part for part in _flat(hint) if is_dataclass(part)), None)
 
 
+def is_list(hint: Any) -> bool:
+    """Tell whether a value of this type is a list, if there is one."""
+    return any(get_origin(part) is list for part in (hint, *get_args(hint)))
+
+
 def check_names(values: Any, hint: Any, name: str, known: Keys) -> None:
     """Raise if a mapping has keys that are none.
 
@@ -115,13 +120,17 @@ def check_names(values: Any, hint: Any, name: str, known: Keys) -> None:
     ------
     UnknownNameError
         With the nearest key.
+    InputError
+        If there are no keys where they should be.
     """
     kind = fields_of(hint)
     if kind is None:
         return
-    if isinstance(values, Sequence) and not isinstance(values, str):
+    if isinstance(values, Sequence) and not isinstance(values, str) and is_list(hint):
         for value in values:
             check_names(value, hint, name, known)
+    elif is_dataclass(hint) and not isinstance(values, Mapping):
+        raise InputError(f"{name} is {words_of(hint)}, and {values!r} is none.")
     elif isinstance(values, Mapping):
         for word, value in values.items():
             full = f"{name}.{word}"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cache
-from typing import Any, Final, get_origin
+from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]
 from jsonargparse import ArgumentParser, Namespace
@@ -22,6 +22,7 @@ from oncoforge.training.keys import (
     Keys,
     check_names,
     check_options,
+    is_list,
     keys_of,
     words_of,
 )
@@ -166,10 +167,13 @@ def read(configs: Sequence[str | os.PathLike[str]] = (), overrides: Sequence[str
     plain = _plain(found)
     plain.pop("config", None)
     return Recipe(
-        vars(built.model), vars(built.data), vars(built.trainer),
-        RunSettings(**vars(built.run)), int(built.seed),
+        built.model.as_dict(),
+        built.data.as_dict(),
+        built.trainer.as_dict(),
+        RunSettings(**built.run.as_dict()),
+        int(built.seed),
         yaml.safe_dump(plain, sort_keys=False, allow_unicode=True),
-    )  # fmt: skip
+    )
 
 
 @cache
@@ -197,7 +201,7 @@ def rows() -> Iterator[tuple[str, str, str, str]]:
         if below and is_dataclass(key.hint):
             continue
         above, _, last = key.name.rpartition(".")
-        listed = above in known and get_origin(known[above].hint) is list
+        listed = above in known and is_list(known[above].hint)
         name = f"{above}[].{last}" if listed else key.name
         yield name, words_of(key.hint), default_of(key), key.meaning
 
@@ -209,6 +213,7 @@ def default_of(key: Key) -> str:
     return _flow(_plain(key.default))
 
 
+@cache
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(exit_on_error=False, prog="oncoforge train segmentation")
     parser.add_argument("--config", action="config")
@@ -304,7 +309,7 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Namespace):
-        value = vars(value)
+        value = value.as_dict()  # its attributes have other names where they would hide methods
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
