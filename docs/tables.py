@@ -372,6 +372,9 @@ COMMANDS = ("synth", "demo", "check", "analyze", "predict", "evaluate")
 WEIGHTS = ("list", "show", "fetch", "import", "networks")
 """Commands of ``oncoforge weights``."""
 
+TRAIN = ("segmentation", "nnunet")
+"""Commands of ``oncoforge train``."""
+
 PREPARE = (
     "list", "show", "NAME", "relabel", "dicom", "healthy", "early", "crops", "convert", "split",
 )  # fmt: skip
@@ -396,6 +399,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "findings": findings,
     **{f"options-{name}": partial(options, name) for name in COMMANDS},
     **{f"options-prepare-{name}": partial(options, f"prepare {name}") for name in PREPARE},
+    **{f"options-train-{name}": partial(options, f"train {name}") for name in TRAIN},
     **{f"options-weights-{name}": partial(options, f"weights {name}") for name in WEIGHTS},
     "weights": lambda: table(describe.HEAD, describe.rows()),
 }

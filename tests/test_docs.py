@@ -25,6 +25,7 @@ from oncoforge.analysis.survey import survey
 from oncoforge.cli import _COMMANDS as COMMANDS
 from oncoforge.cli import group, main
 from oncoforge.cli.prepare import _SUBCOMMANDS as SUBCOMMANDS
+from oncoforge.cli.train import _SUBCOMMANDS as TRAIN_COMMANDS
 from oncoforge.cli.weights import _SUBCOMMANDS as WEIGHTS_COMMANDS
 from oncoforge.datasets.check_files import FILES as CHECK
 from oncoforge.datasets.crops import Wanted, crop
@@ -54,6 +55,7 @@ NEEDS_MONAI = (
     "published-weights.md",
     "segmamba.md",
 )
+NEEDS = {"torchio.md": "torchio", "data-path.md": "lightning", "training.md": "lightning"}
 FOLLOWED = ("real-data.md",)
 """Pages whose commands are run too, between their snippets."""
 
@@ -131,6 +133,10 @@ def test_python_snippets_of_a_page_run_in_order(
             warnings.simplefilter("ignore")  # MONAI's own, on import
             pytest.importorskip("monai.data")
             pytest.importorskip("monai.transforms")
+    if page.name in NEEDS:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pytest.importorskip(NEEDS[page.name])
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "__docs__"}
     followed = page.name in FOLLOWED
@@ -236,10 +242,11 @@ def test_settings_page_lists_the_other_arguments_of_the_cellular_method() -> Non
 
 PREPARE = [f"prepare {name}" for name in ("NAME", *SUBCOMMANDS)]
 WEIGHTS = [f"weights {name}" for name in WEIGHTS_COMMANDS]
-PLAIN = [name for name in COMMANDS if name not in ("prepare", "weights")]
+TRAIN = [f"train {name}" for name in TRAIN_COMMANDS]
+PLAIN = [name for name in COMMANDS if name not in ("prepare", "train", "weights")]
 
 
-@pytest.mark.parametrize("words", [*PLAIN, *PREPARE, *WEIGHTS])
+@pytest.mark.parametrize("words", [*PLAIN, *PREPARE, *TRAIN, *WEIGHTS])
 def test_command_line_page_lists_every_option(words: str) -> None:
     text = (DOCS / "reference" / "command-line.md").read_text("utf-8")
     section = re.split(rf"\n##+ oncoforge {words}(?: \{{.*)?\n", text)[1].split("\n##")[0]
@@ -256,7 +263,9 @@ def test_command_line_page_names_every_command() -> None:
 
 def test_groups_have_a_row_for_every_command() -> None:
     text = (DOCS / "reference" / "command-line.md").read_text("utf-8")
-    assert [words for words in (*PREPARE, *WEIGHTS) if f"| [`oncoforge {words}`]" not in text] == []
+    assert [
+        words for words in (*PREPARE, *TRAIN, *WEIGHTS) if f"| [`oncoforge {words}`]" not in text
+    ] == []
 
 
 def test_command_line_page_lists_every_kind_of_finding() -> None:

@@ -33,7 +33,11 @@ HERE = Path(__file__).resolve().parent
 KINDS = ("healthy", "handcrafted", "reference")
 """What a network is trained on."""
 
-TUMORS = "[{method: handcrafted, probability: 0.9, size: random, preset: realistic}]"
+TUMORS = ", ".join(
+    f"{{method: handcrafted, probability: 0.9, size: {size}}}"
+    for size in ("small", "medium", "large")
+)
+"""As published, but for lesions of the smallest class: 8 mm are hardly three voxels here."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Run:
             "healthy": [f"--data.healthy.lists=[{lists['healthy']}]"],
             "handcrafted": [
                 f"--data.healthy.lists=[{lists['healthy']}]",
-                f"--data.synthesis={TUMORS}",
+                f"--data.synthesis=[{TUMORS}]",
             ],
             "reference": [f"--data.real.lists=[{lists['reference']}]"],
         }

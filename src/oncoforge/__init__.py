@@ -16,6 +16,7 @@ from oncoforge.version import __version__
 
 if TYPE_CHECKING:
     from oncoforge import checkpoints, evaluation, networks, prediction, training
+    from oncoforge.adapters.torchio import RandomTumor
     from oncoforge.analysis.fit import fit_prior
     from oncoforge.analysis.results import analyze
     from oncoforge.case import Case
@@ -52,6 +53,7 @@ _HOMES = {
     "Lesion": "synthesis.base",
     "OncoforgeError": "errors",
     "Prior": "synthesis.masks.prior.prior",
+    "RandomTumor": "adapters.torchio",
     "Recipe": "synthesis.base",
     "Synthesis": "synthesis.base",
     "SynthesizeTumor": "synthesis.transforms",
@@ -85,6 +87,7 @@ __all__ = [
     "Lesion",
     "OncoforgeError",
     "Prior",
+    "RandomTumor",
     "Recipe",
     "Synthesis",
     "SynthesizeTumor",

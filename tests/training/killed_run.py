@@ -14,16 +14,16 @@ import traceback
 import warnings
 from typing import Any
 
-warnings.simplefilter("ignore")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # MONAI's and Lightning's own, on import
+    import torch
 
-import torch
+    from oncoforge.formats import atomic
+    from oncoforge.training import checkpoint_io
+    from oncoforge.training.recipe import read
+    from oncoforge.training.run import fit
 
 torch.set_num_threads(1)
-
-from oncoforge.formats import atomic
-from oncoforge.training import checkpoint_io
-from oncoforge.training.recipe import read
-from oncoforge.training.run import fit
 
 
 def train(config: str, out: str, **how: Any) -> None:

@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch.optim.lr_scheduler import LambdaLR
 
 from oncoforge.errors import InputError
 from oncoforge.formats.atomic import atomic_write
@@ -63,14 +64,25 @@ class Resume(Checkpoint):
 
 
 class Continue(Callback):
-    """Lets the workers of a resumed run begin with the patches of its own epoch.
+    """Lets a resumed run begin with the patches of its own epoch, and with its own learning rate.
 
-    Lightning asks them for the first batches before it tells the sampler which epoch it is, so they
-    would be those of the first one.
+    Lightning asks the workers for the first batches before it tells the sampler which epoch it is,
+    so they would be those of the first one. And the rate in the state is that of the schedule as it
+    was, which ended in zero if the run is now to be longer.
     """
 
     def __init__(self) -> None:
         self._first = True
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Set the learning rate to what the schedule says of the next step."""
+        for config in trainer.lr_scheduler_configs:
+            schedule = config.scheduler
+            if isinstance(schedule, LambdaLR):
+                parts = zip(schedule.base_lrs, schedule.lr_lambdas, strict=True)
+                rates = [highest * part(schedule.last_epoch) for highest, part in parts]
+                for group, rate in zip(schedule.optimizer.param_groups, rates, strict=True):
+                    group["lr"] = rate
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ask the workers anew, who then drop what they were asked before."""
@@ -90,7 +102,7 @@ def load(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
     try:
         state = torch.load(path, map_location=map_location, weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        words = str(error).splitlines()[0]
+        words = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
             f"{path} cannot be read ({words}); --overwrite starts the run anew."
         ) from None
