@@ -8,13 +8,17 @@ Cold: the files are dropped from that memory and opened anew before each read; t
 the megabytes that the disk gave for it (the machine under a virtual one may still have had them).
 A resampled CT is smoother than one that was scanned at 1 mm, so all of it is done again with noise
 of 15 HU. Before them the store itself: built from the files by one process, asked for again, read.
+And a process of its own that builds a scan of 512 x 512 x 500 voxels at 1 mm: its peak of memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -38,6 +42,24 @@ from oncoforge.lists import Entry
 from oncoforge.store import CaseFiles, build_store
 from oncoforge.store import arrays as store_arrays
 
+LARGE = (512, 512, 500)
+ALONE = """
+import json, sys, time
+from pathlib import Path
+
+from oncoforge.lists import Entry
+from oncoforge.store import CaseFiles, build_store
+
+folder = Path(sys.argv[1])
+entry = Entry("large", folder / "ct.nii", folder / "labels.nii")
+start = time.process_time()
+(stored,) = build_store([CaseFiles(entry)], folder / "store", workers=1).cases
+took = time.process_time() - start
+status = Path("/proc/self/status").read_text().splitlines()
+[line] = [line for line in status if line.startswith("VmHWM")]
+peak = int(line.split()[1]) * 1024 / 1e9
+print(json.dumps({"build_s": took, "peak_gb": peak, "stored": list(stored.shape)}))
+"""
 NAMES = ("image", "labels")
 PATCH = (96, 96, 96)
 PLACE = os.environ.get("ONCOFORGE_BENCH_DISK")
@@ -269,6 +291,27 @@ def whole_store(case: CaseFiles, place: Path, reads: int) -> dict[str, Any]:
     }
 
 
+def large(folder: Path) -> dict[str, Any]:
+    """Build a large scan, a cylinder of noise in air, in a process of its own."""
+    rng = np.random.default_rng(0)
+    x, y = np.ogrid[: LARGE[0], : LARGE[1]]
+    inside = ((x - 256) / 220) ** 2 + ((y - 256) / 170) ** 2 < 1
+    plane = np.where(inside, 40, -1000) + rng.normal(0, NOISE_HU, LARGE[:2])
+    image = np.repeat(plane.astype(np.int16)[..., None], LARGE[2], axis=2)
+    labels = np.zeros(LARGE, np.uint8)
+    labels[100:250, 150:300, 100:300] = 1
+    affine = np.diag([0.8, 0.8, 1.0, 1.0])
+    nib.save(nib.Nifti1Image(image, affine), folder / "ct.nii")
+    nib.save(nib.Nifti1Image(labels, affine), folder / "labels.nii")
+    command = [sys.executable, "-c", ALONE, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    row = json.loads(done.stdout)
+    return {
+        "shape": list(LARGE),
+        **{k: v if k == "stored" else round(v, 2) for k, v in row.items()},
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reads", type=int, default=200)
@@ -281,6 +324,8 @@ def main() -> None:
         build_store([case], place / "first", workers=1)  # compiles
         result: dict[str, Any] = {"store": whole_store(case, place / "store", options.reads)}
         print("store", result["store"], flush=True)
+        result["large"] = large(place)
+        print("large", result["large"], flush=True)
         (stored,) = build_store([case], place / "store", workers=1).cases
         image = stored.image((0, 0, 0), stored.shape)
         labels = stored.labels((0, 0, 0), stored.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,8 @@ def command(
         RunFolder(out).check(recipe.text, resume=resume, overwrite=overwrite)
     try:
         module, data = recipe.build()
+        _note(module.remarks)
+        said = len(module.remarks)
         if _first_process():
             with show.progress("Preparing cases") as data.progress:
                 data.prepare_data()
@@ -120,6 +123,7 @@ def command(
         if stop.code == 143:
             _say(_stopped(out))
         raise
+    _note(found.remarks[said:])
     _show(found)
 
 
@@ -140,6 +144,11 @@ def _say(sentence: str) -> None:
         click.echo(sentence, err=True)
 
 
+def _note(remarks: Sequence[str]) -> None:
+    for remark in remarks:
+        _say(f"Note: {remark}")
+
+
 def _stopped(out: Path) -> str:
     from oncoforge.training.folder import RunFolder
 
@@ -154,8 +163,6 @@ def _show(found: Summary) -> None:
         return
     if found.trained == 0:
         click.echo(f"The run in {found.out} is finished; nothing was left to do.")
-    for remark in found.remarks:
-        click.echo(f"Note: {remark}")
     if found.best_epoch is None:
         click.echo("No validation found any tumour or organ; there are no best weights.")
     else:
