@@ -40,15 +40,13 @@ def draw(path: Path, test: Path, predicted: Mapping[str, Path]) -> None:
     figure = Figure(figsize=(3 * (2 + len(predicted)), 2.45 * len(entries)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(entries), 2 + len(predicted), squeeze=False)
+    kinds = [kind for kind in _TITLES if kind in predicted]
     for row, entry in zip(axes, entries, strict=True):
         image, truth = read_image(entry.image), read_labels(entry.label).array
         tumor = truth == ORGANS["liver"].tumor_label
         k = int(tumor.sum(axis=(0, 1)).argmax())
         aspect = image.spacing[1] / image.spacing[0]
-        masks = {
-            _TITLES[kind]: _tumor(folder / f"{entry.case}.nii.gz")
-            for kind, folder in predicted.items()
-        }
+        masks = {_TITLES[kind]: _tumor(predicted[kind] / f"{entry.case}.nii.gz") for kind in kinds}
         panels = {f"{entry.case}: scan": None, "truth": tumor, **masks}
         for axis, (title, mask) in zip(row, panels.items(), strict=True):
             axis.imshow(

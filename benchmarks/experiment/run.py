@@ -22,8 +22,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from phantoms import lesion_shapes, make_patients
+from phantoms import TEST, TRAIN, lesion_shapes, make_patients
 from picture import draw
 from table import markdown, measure
 
@@ -116,12 +117,15 @@ def _work(run: Run, lists: dict[str, Path], more: Sequence[str]) -> tuple[Run, f
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], allow_abbrev=False,
+        epilog="All other options go to oncoforge train segmentation.",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("oncoforge-experiment"))
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each kind")
     parser.add_argument("--first-seed", type=int, default=1000, help="of the 24 phantoms")
     parser.add_argument("--shapes", choices=("auto", "kidney", "fields"), default="auto")
-    parser.add_argument("--jobs", type=int, default=2, help="trainings at once, a core each")
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at once, on a core each")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--keep", type=Path, help="write the numbers here too")
     options, more = parser.parse_known_args()
@@ -136,10 +140,13 @@ def main() -> None:
         out / "cases", options.first_seed, shapes, options.jobs,
         lambda done, of: say(f"Patient {done} of {of} scanned"),
     )  # fmt: skip
+    scanned = time.perf_counter() - start
     runs = [Run(kind, seed, out) for seed in range(options.seeds) for kind in options.kinds]
+    seconds = {}
     with ThreadPoolExecutor(options.jobs) as pool:
         for run, took in pool.map(lambda run: _work(run, lists, more), runs):
-            say(f"Trained and tested {run.name} in {took:.0f} s")
+            seconds[run.name] = round(took)
+            say(f"{len(seconds)} of {len(runs)} trained and tested: {run.name}, in {took:.0f} s")
     first, *others = runs
     scores = evaluate(
         first.predicted, lists["test"], name=first.name, organ="liver",
@@ -147,21 +154,28 @@ def main() -> None:
         images=out / "cases" / "images", out=out / "scores", overwrite=True,
         workers=options.jobs,
     )  # fmt: skip
-    found = measure(scores, options.kinds, options.seeds)
-    draw(
-        out / "result.png",
-        out / "cases",
-        lists["test"],
-        {run.kind: run.predicted for run in runs[: len(options.kinds)]},
-    )
-    say("Done")
-    found |= {
-        "shapes": source,
-        "first_seed": options.first_seed,
-        "seconds": round(time.perf_counter() - start),
+    draw(out / "result.png", lists["test"], {run.kind: run.predicted for run in runs[::-1]})
+    found = measure(scores, options.kinds, options.seeds) | {
+        "lesions": source,
+        "phantoms": [options.first_seed, options.first_seed + TRAIN + TEST - 1],
+        "seconds": {
+            "scans": round(scanned),
+            "trainings": seconds,
+            "all": round(time.perf_counter() - start),
+        },
     }
+    _keep(found, [out / "result.json", *([options.keep] if options.keep else [])])
     (out / "result.md").write_text(markdown(found), encoding="utf-8")
-    print(markdown(found))
+    print(f"\n{markdown(found)}\nPicture: {out / 'result.png'}\nScores:  {out / 'scores'}")
+
+
+def _keep(found: dict[str, Any], places: Sequence[Path]) -> None:
+    """Write the numbers, with the machine that they were measured on."""
+    sys.path.append(str(HERE.parent))
+    from measure import keep
+
+    for path in places:
+        keep(path, found)
 
 
 if __name__ == "__main__":

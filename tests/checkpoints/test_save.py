@@ -48,6 +48,22 @@ def test_what_is_written_is_read_again_bit_by_bit(
         )
 
 
+def test_one_file_holds_weights_and_config(tmp_path: Path) -> None:
+    module = _module()
+    path = tmp_path / "net.safetensors"
+    for _ in range(2):  # a file that is there is replaced
+        assert checkpoints.save_file(module, path) == path
+    again: Any = checkpoints.load(path)
+    assert again.config.having(origin=None) == module.config.having(origin=None)
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name])
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    with pytest.raises(InputError, match="no config"):
+        checkpoints.save_file(torch.nn.Linear(1, 1), path)
+    with pytest.raises(OutputError):
+        checkpoints.save_file(module, tmp_path / "nowhere" / "net.safetensors")
+
+
 def test_the_same_network_gives_the_same_bytes(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         checkpoints.save(_module(), tmp_path / folder)

@@ -22,9 +22,7 @@ with warnings.catch_warnings():
 import torch
 import yaml
 
-from oncoforge import checkpoints, networks
 from oncoforge.cli import main
-from oncoforge.networks import Pipeline
 from oncoforge.training import recipe
 
 CLASSES = "--model.pipeline.classes=[background,liver,liver_tumor]"
@@ -74,6 +72,7 @@ def small(tmp_path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_recipe_is_trained_and_its_run_predicts(run, small, tmp_path):
     done = run("train", "segmentation", "--config", small, "--out", "run")
     assert done.code == 0, done.err
@@ -138,16 +137,6 @@ def test_a_run_without_weights_is_told_so(run, tmp_path):
     assert (done.code, "has no best.safetensors yet" in done.err) == (2, True)
     done = run("predict", "ct.nii.gz", "--out", "masks")
     assert (done.code, "'--model' or '--run'" in done.err) == (2, True)
-
-
-def test_a_network_is_written_as_one_file_that_is_read_again(tmp_path):
-    module: Any = networks.build("unet", 1, 3, channels=(2, 4), strides=(2,))
-    module.config = module.config.having(pipeline=Pipeline(("background", "liver", "liver_tumor")))
-    path = checkpoints.save_file(module, tmp_path / "net.safetensors")
-    again: Any = checkpoints.load(path)
-    assert again.config == module.config
-    for name, tensor in module.state_dict().items():
-        assert torch.equal(tensor, again.state_dict()[name])
 
 
 def test_help_of_the_group_imports_nothing_heavy():

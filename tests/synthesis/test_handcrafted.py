@@ -212,8 +212,8 @@ def test_every_setting_changes_something(scan):
     bright = scan._replace(image=scan.image + np.float32(80) * tubes)
     base = {"rim": 1.0, "core": 1.0, "place": "inside", "min_distance_mm": 1.0}
     changes = {
-        "count": 2, "diameter_mm": 20.0, "at_mm": ((50.0, 44.0, 41.0),), "rotate": True, "spheres": 0.9,
-        "elastic": "volume", "place": "band", "margin": 3.0, "avoid_vessels": True,
+        "count": 2, "diameter_mm": 20.0, "at_mm": ((50.0, 44.0, 41.0),), "rotate": True,
+        "spheres": 0.9, "elastic": "volume", "place": "band", "margin": 3.0, "avoid_vessels": True,
         "min_distance_mm": 25.0, "min_inside": 1.0, "contrast_hu": (-30.0, -20.0),
         "edge_mm": (3.0, 4.0), "per_lesion": True, "hyperdense": 1.0, "rim": 0.0,
         "rim_hu": (90.0, 95.0), "core": 0.0, "core_hu": (-80.0, -70.0), "core_part": (0.8, 0.9),

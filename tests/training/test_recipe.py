@@ -122,6 +122,7 @@ def test_recipes_that_come_with_the_package_can_be_read(name):
         ("--data.synthesis=[{probabilty: 0.5}]", "data.synthesis.probability"),
         ("--run.earlystop=3", "run.early_stop"),
         ("--sed=3", "seed"),
+        ("--rezume", "resume"),
     ],
 )
 def test_unknown_options_are_refused_with_the_nearest(word, nearest):
@@ -164,6 +165,7 @@ def test_unknown_keys_of_files_are_refused_with_file_and_nearest(write, text, ne
         ("--model.pipeline.overlap=2", "overlap is 2.0"),
         ("--model.pipeline.classes=[background,livr]", "did you mean 'liver'"),
         ("trainer.max_epochs=3", "belongs to no option"),
+        ("--zzz=3", "choose one of: seed, model, data, trainer, run"),
     ],
 )
 def test_wrong_values_are_one_sentence_with_key_and_type(word, sentence):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
@@ -72,7 +73,7 @@ def keys_of(
         Words by argument; by default those of the docstring.
     """
     said = _docstring(kind) if meanings is None else meanings
-    hints = get_type_hints(kind if is_dataclass(kind) else kind.__init__)  # type: ignore[misc]
+    hints = get_type_hints(kind if is_dataclass(kind) else kind.__init__)
     for name, parameter in inspect.signature(kind).parameters.items():
         if name in skip:
             continue
@@ -135,8 +136,15 @@ def check_names(values: Any, hint: Any, name: str, known: Keys) -> None:
         for word, value in values.items():
             full = f"{name}.{word}"
             if full not in known:
-                raise UnknownNameError("setting", full, known)
+                raise unknown(full, known)
             check_names(value, known[full].hint, full, known)
+
+
+def unknown(name: str, known: Collection[str]) -> UnknownNameError:
+    """Return an error that names the nearest of many names; all are too many to be named."""
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    groups = dict.fromkeys(one.partition(".")[0] for one in known)
+    return UnknownNameError("setting", name, near or groups)
 
 
 def check_options(words: Sequence[str], known: Keys, extra: Collection[str]) -> None:
@@ -180,7 +188,7 @@ def _check_option(name: str, known: Keys, extra: Collection[str]) -> None:
     above = (".".join(parts[:count]) for count in range(1, len(parts)))
     if name in extra or name in known or any(known[up].open for up in above if up in known):
         return
-    raise UnknownNameError("setting", name, [*known, *extra])
+    raise unknown(name, [*known, *extra])
 
 
 def _value(written: str) -> Any:

@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from jsonargparse import ArgumentParser, Namespace
 from lightning.pytorch import Trainer
 
-from oncoforge.errors import InputError, OncoforgeError, UnknownNameError
+from oncoforge.errors import InputError, OncoforgeError
 from oncoforge.training.data import SegmentationData
 from oncoforge.training.keys import (
     REQUIRED,
@@ -24,6 +24,7 @@ from oncoforge.training.keys import (
     check_options,
     is_list,
     keys_of,
+    unknown,
     words_of,
 )
 from oncoforge.training.quiet import quiet_parser
@@ -78,6 +79,9 @@ _ELSEWHERE: Final[Mapping[str, str]] = {
     "ckpt_path": "--resume",
 }
 """What others call a setting, or have elsewhere."""
+
+_COMMAND: Final = ("config", "out", "resume", "overwrite", "print-config")
+"""Options of the command itself."""
 
 _DEFAULTS: Final[Mapping[str, Any]] = {
     "trainer.max_epochs": 4000,
@@ -263,7 +267,7 @@ def _check_group(name: str, value: Any) -> None:
     if name not in GROUPS:
         _refuse_elsewhere(name)
         if name not in known:
-            raise UnknownNameError("setting", name, [*GROUPS, *known])
+            raise unknown(name, [*GROUPS, *known])
         return
     if not isinstance(value, Mapping):
         raise InputError(f"{name} is a group of settings, and {value!r} is none.")
@@ -271,14 +275,14 @@ def _check_group(name: str, value: Any) -> None:
         full = f"{name}.{word}"
         _refuse_elsewhere(full)
         if full not in known:
-            raise UnknownNameError("setting", full, known)
+            raise unknown(full, known)
         check_names(inner, known[full].hint, full, known)
 
 
 def _check_words(words: Sequence[str]) -> None:
     for word in words:
         _refuse_elsewhere(word.removeprefix("--").partition("=")[0])
-    check_options(words, keys(), ("config", *GROUPS))
+    check_options(words, keys(), (*GROUPS, *_COMMAND))
 
 
 def _refuse_elsewhere(name: str) -> None:
