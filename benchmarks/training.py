@@ -39,12 +39,12 @@ from torch.utils.data import DataLoader
 
 import oncoforge as of
 from oncoforge.networks import Pipeline
-from oncoforge.training.draws import Draw, EpochSampler
-from oncoforge.training.patches import collate
+from oncoforge.training.data.draws import Draw, EpochSampler
+from oncoforge.training.data.patches import collate
 from oncoforge.training.settings import SourceSettings, SynthesisSettings
 
 if TYPE_CHECKING:  # workers that are spawned import this file, and need neither
-    from oncoforge.training.data import SegmentationData
+    from oncoforge.training.data.module import SegmentationData
 
 PATCH = (96, 96, 96)
 WINDOW = (-21.0, 189.0)
@@ -102,7 +102,7 @@ def run_chain(chain: list[Any], item: Any, spent: dict[str, list[float]]) -> Any
 
 def ours(folder: Path, **settings: Any) -> SegmentationData:
     """Return the same from the store."""
-    from oncoforge.training.data import SegmentationData
+    from oncoforge.training.data.module import SegmentationData
 
     data = SegmentationData(
         Pipeline(("background", "liver", "liver_tumor"), window_hu=WINDOW, patch=PATCH),

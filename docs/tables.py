@@ -372,6 +372,21 @@ COMMANDS = ("synth", "demo", "check", "analyze", "predict", "evaluate")
 WEIGHTS = ("list", "show", "fetch", "import", "networks")
 """Commands of ``oncoforge weights``."""
 
+def recipe_keys(group: str) -> str:
+    """Every key of one group of a recipe."""
+    from oncoforge.training.run import recipe  # Lightning is slow to import
+
+    rows = [
+        (f"`{name}`", kind, default if default == "required" else f"`{default}`", meaning)
+        for name, kind, default, meaning in recipe.rows()
+        if name.partition(".")[0] == group
+    ]
+    return table(("Key", "Type", "Default", "Meaning"), rows)
+
+
+RECIPE = ("seed", "model", "data", "trainer", "run")
+"""Groups of the keys of a recipe."""
+
 TRAIN = ("segmentation", "nnunet")
 """Commands of ``oncoforge train``."""
 
@@ -399,6 +414,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "findings": findings,
     **{f"options-{name}": partial(options, name) for name in COMMANDS},
     **{f"options-prepare-{name}": partial(options, f"prepare {name}") for name in PREPARE},
+    **{f"recipe-{group}": partial(recipe_keys, group) for group in RECIPE},
     **{f"options-train-{name}": partial(options, f"train {name}") for name in TRAIN},
     **{f"options-weights-{name}": partial(options, f"weights {name}") for name in WEIGHTS},
     "weights": lambda: table(describe.HEAD, describe.rows()),

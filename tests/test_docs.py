@@ -55,7 +55,10 @@ NEEDS_MONAI = (
     "published-weights.md",
     "segmamba.md",
 )
-NEEDS = {"torchio.md": "torchio", "data-path.md": "lightning", "training.md": "lightning"}
+NEEDS = {
+    "torchio.md": "torchio",
+    **dict.fromkeys(("data-path.md", "recipes.md", "training.md"), "lightning"),
+}
 FOLLOWED = ("real-data.md",)
 """Pages whose commands are run too, between their snippets."""
 

@@ -7,7 +7,7 @@ the projection-domain insertion that Chen et al. validated with radiologists (Ac
 - shape: a kidney tumour of KiTS19, turned at random and brought to the size that was drawn; where
   that data is absent, a ball whose surface a smooth random field moves;
 - contrast to the liver: uniform between the quartiles of 91 metastases that were hard to see in
-  portal venous CT, 23 and 68 HU darker (Hsieh et al., Abdom Radiol 2025;50:668);
+  contrast-enhanced CT, 23 and 68 HU (Hsieh et al., Abdom Radiol 2025;50:668), all of them darker;
 - diameter, number and grain: set by hand. RECIST 1.1 measures lesions from 10 mm (Eisenhauer et
   al., Eur J Cancer 2009;45:228), and the smallest is somewhat above that.
 """

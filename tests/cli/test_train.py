@@ -23,7 +23,7 @@ import torch
 import yaml
 
 from oncoforge.cli import main
-from oncoforge.training import recipe
+from oncoforge.training.run import recipe
 
 CLASSES = "--model.pipeline.classes=[background,liver,liver_tumor]"
 

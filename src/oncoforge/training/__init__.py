@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oncoforge.training.data import SegmentationData
-    from oncoforge.training.run import fit
-    from oncoforge.training.segmentation import SegmentationModule
+    from oncoforge.training.data.module import SegmentationData
+    from oncoforge.training.run.fit import fit
+    from oncoforge.training.segmentation.module import SegmentationModule
 
 _HOMES = {
-    "SegmentationData": "data",
-    "SegmentationModule": "segmentation",
-    "fit": "run",
+    "SegmentationData": "data.module",
+    "SegmentationModule": "segmentation.module",
+    "fit": "run.fit",
 }
 
 __all__ = ["SegmentationData", "SegmentationModule", "fit"]

@@ -17,7 +17,7 @@ from oncoforge.grid import Grid
 from oncoforge.networks import Pipeline
 from oncoforge.synthesis.room import FAT_HU
 from oncoforge.synthesis.scene import bounding_box
-from oncoforge.training.synthetic import PatchTumors
+from oncoforge.training.data.synthetic import PatchTumors
 
 Image = npt.NDArray[np.float32]
 Segmentation = npt.NDArray[np.int16]

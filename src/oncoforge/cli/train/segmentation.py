@@ -15,7 +15,7 @@ from oncoforge.errors import InputError
 from oncoforge.parallel import silent
 
 if TYPE_CHECKING:
-    from oncoforge.training.run import Summary
+    from oncoforge.training.run.fit import Summary
 
 _EXAMPLES = """
 \b
@@ -98,8 +98,8 @@ def command(
         return
     if out is None:
         raise click.UsageError("Missing option '--out': name a folder for the run.")
-    from oncoforge.training.folder import RunFolder
-    from oncoforge.training.run import fit
+    from oncoforge.training.run.fit import fit
+    from oncoforge.training.run.folder import RunFolder
 
     people = Console(stderr=True).is_terminal
     if _first_process():
@@ -130,7 +130,7 @@ def command(
 def _import_recipe() -> Any:
     """Return the module, which is slow to import."""
     try:
-        from oncoforge.training import recipe
+        from oncoforge.training.run import recipe
     except ImportError as error:
         raise InputError(
             f"Training needs Lightning and more, and {error.name} is not installed; pip install "
@@ -150,7 +150,7 @@ def _note(remarks: Sequence[str]) -> None:
 
 
 def _stopped(out: Path) -> str:
-    from oncoforge.training.folder import RunFolder
+    from oncoforge.training.run.folder import RunFolder
 
     if RunFolder(out).state.is_file():
         return f"Stopped; the same command with --resume goes on in {out} from its last epoch."
@@ -174,6 +174,6 @@ def _show(found: Summary) -> None:
 
 
 def _first_process() -> bool:
-    from oncoforge.training.processes import is_first
+    from oncoforge.training.run.processes import is_first
 
     return is_first()

@@ -1,0 +1,1 @@
+"""A run: its recipe, its folder, and the way on after an interruption."""

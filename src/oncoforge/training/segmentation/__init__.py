@@ -1,0 +1,1 @@
+"""The segmentation network in training: loss, learning rate, step, validation."""
