@@ -61,6 +61,7 @@ def draw(path: Path, test: Path, predicted: Mapping[str, Path]) -> None:
                 _outline(axis, tumor[:, :, k], _TRUTH)
             if mask is not None and mask is not tumor:
                 _outline(axis, mask[:, :, k], _FOUND)
+            axis.invert_xaxis()  # the patient's right is on the left, as readers are used to
             axis.set_title(title, fontsize=9)
             axis.set_axis_off()
     figure.savefig(path, dpi=110)
