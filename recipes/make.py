@@ -56,8 +56,6 @@ DATA: Mapping[str, tuple[bool, bool, list[dict[str, Any]]]] = {
     "mixed": (True, True, [HANDCRAFTED]),
 }
 
-_BOTH = "Half of the patches are of real cases, half of healthy ones."
-
 # Columns of the results in MedCraft's notes, and of the questions of SyntheticTumors: all are the
 # U-Net and the liver. Name to words, and to what differs from liver-unet-handcrafted.
 VARIANTS: Mapping[str, tuple[str, dict[str, Any]]] = {

@@ -115,7 +115,8 @@ def test_help_shows_every_key_by_group(run):
     [
         (["--config", "smoke"], "Missing option '--out'"),
         (["--config", "smok", "--out", "x"], "did you mean 'smoke'"),
-        (["--out", "x"], "lacks model.pipeline.classes"),
+        (["--out", "x"], "Missing option '--config'"),
+        (["--seed", "1", "--out", "x"], "lacks model.pipeline.classes"),
         ([CLASSES, "--out", "x", "--model.netwrk.name", "unet"], "'model.network.name'"),
         ([CLASSES, "--out", "x", "--rezume"], "did you mean 'resume'"),
         ([CLASSES, "--out", "x", "--data.batch_size", "two"], "is a whole number, and 'two'"),

@@ -100,3 +100,13 @@ def test_a_file_that_is_gone_or_damaged_is_named(stored):
     path.unlink()
     with pytest.raises(InputError, match=r"image\.b2nd cannot be read"):
         stored.image((0, 0, 0), (2, 2, 2))
+
+
+def test_locations_that_are_gone_or_damaged_are_named(stored):
+    path = stored.folder / "locations.npy"
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(InputError, match=r"locations\.npy cannot be read .*anew"):
+        stored.locations(0)
+    path.unlink()
+    with pytest.raises(InputError, match=r"locations\.npy cannot be read"):
+        stored.locations(0)

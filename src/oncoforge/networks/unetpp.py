@@ -39,6 +39,8 @@ def build_unetpp(
             f"{features} and {dropout}."
         )
     network = _UNetPlusPlus(3, in_channels, out_channels, features, dropout=dropout)
+    for head in (network.final_conv_0_1, network.final_conv_0_2, network.final_conv_0_3):
+        head.requires_grad_(False)  # several processes wait for every gradient that may come
     return takes(network, "unetpp", in_channels, (16, 16, 16), pads=True)
 
 

@@ -116,9 +116,14 @@ def read(path: Path, start: Sequence[int], size: Sequence[int]) -> npt.NDArray[A
     try:
         return np.asarray(_opened(str(path), os.getpid())[box])
     except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}); remove its folder, and the next run builds it anew."
-        ) from error
+        raise unread(path, error) from error
+
+
+def unread(path: Path, error: Exception) -> InputError:
+    """Return the error of a file of a store that is gone or damaged."""
+    return InputError(
+        f"{path} cannot be read ({error}); remove its folder, and the next run builds it anew."
+    )
 
 
 # By process, as what was opened before a fork is not for both sides of it.

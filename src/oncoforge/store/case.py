@@ -112,11 +112,20 @@ class StoredCase:
         -------
         numpy.ndarray
             int64 (N, 3): all of them, or 10 000; none if the case does not have the label.
+
+        Raises
+        ------
+        InputError
+            If the file is gone or damaged.
         """
         start, stop = (self.bright_rows if bright else self.rows).get(int(label), (0, 0))
         if start == stop:
             return np.empty((0, 3), dtype=np.int64)
-        points = np.load(self.folder / LOCATIONS, mmap_mode="r")
+        path = self.folder / LOCATIONS
+        try:
+            points = np.load(path, mmap_mode="r")
+        except (OSError, ValueError, EOFError) as error:
+            raise arrays.unread(path, error) from error
         return np.asarray(points[start:stop], dtype=np.int64)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oncoforge.errors import InputError
-from oncoforge.training.data.census import check_training, check_validation, count
+from oncoforge.training.data.census import check_sizes, check_training, check_validation, count
 from oncoforge.training.data.synthetic import PatchTumors
 from oncoforge.training.settings import SynthesisSettings
 
@@ -60,3 +60,11 @@ def test_validation_needs_cases_tumours_and_every_class(liver, stored):
         check_validation(three, [well, ill], False)
     for cases in ([], [well]):
         check_validation(three, cases, True)
+
+
+def test_a_case_that_patches_would_hardly_hold_is_named(liver, stored):
+    case = stored("thin")
+    x, y, z = case.shape
+    check_sizes(liver(patch=(8 * x, 8 * y, 8 * z)), [case])
+    with pytest.raises(InputError, match=r"thin is too small: .* less than an eighth of a patch"):
+        check_sizes(liver(patch=(8 * x, 8 * y, 8 * z + 8)), [case])

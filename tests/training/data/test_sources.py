@@ -153,6 +153,22 @@ def test_equal_ids_of_two_lists_need_not_be_one_patient(write, tmp_path):
     assert _ids(roster.validation) == ["case_1"]
 
 
+def test_validation_cases_of_two_lists_that_share_an_id_are_told_apart(write, tmp_path):
+    other = tmp_path / "other"
+    (other / "labels").mkdir(parents=True)
+    for name in ("labels/a.nii.gz", "a.nii.gz"):
+        (other / name).touch()
+    row = {"image": "a.nii.gz", "label": "labels/a.nii.gz"}
+    (other / "o.json").write_text(json.dumps({"validation": [row]}), encoding="utf-8")
+    both = _source(
+        write("v.json", validation=["a", "a_2"]), str(other / "o.json"), part="validation"
+    )
+    roster = call_roll(_source(write("t.json", training=["b"])), NONE, both)
+    assert _ids(roster.validation) == ["a", "a_2", "a_3"]
+    assert [one.entry.image.parent.name for one in roster.validation][-1] == "other"
+    assert roster.validation[-1].entry.patient == "a"
+
+
 def test_synthetic_cases_do_not_validate(write, tmp_path):
     marked = _source(write("made.json", more={"synthetic": True}, training=["a"], validation=["b"]))
     with pytest.raises(InputError, match="1 of the 1 validation cases have synthetic tumours"):

@@ -80,6 +80,31 @@ def test_what_a_killed_run_was_about_to_write_is_removed(run):
     assert sorted(path.name for path in run.path.iterdir()) == [".mine.part", "config.yaml"]
 
 
+def test_a_run_that_failed_at_once_gives_the_folder_back(run):
+    (run.path / "tensorboard").mkdir()
+    run.release()
+    assert not run.path.exists()
+
+
+@pytest.mark.parametrize("name", ["last.safetensors", "resume.ckpt"])
+def test_a_run_that_failed_later_keeps_what_it_has(run, name):
+    (run.path / name).write_bytes(b"x")
+    run.release()
+    assert sorted(path.name for path in run.path.iterdir()) == sorted(["config.yaml", name])
+
+
+def test_files_of_others_stay_when_the_folder_is_given_back(run):
+    (run.path / "notes.txt").write_text("mine")
+    run.release()
+    assert [path.name for path in run.path.iterdir()] == ["notes.txt"]
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="is a file; give the name of a folder"):
+        RunFolder(tmp_path / "file").check(CONFIG)
+
+
 def test_damaged_settings_are_told_so(run):
     (run.path / "config.yaml").write_text("a: [")
     with pytest.raises(InputError, match="--overwrite starts anew"):
@@ -94,6 +119,9 @@ def test_a_folder_that_cannot_be_made_is_told_so(tmp_path):
 
 def test_the_best_weights_of_a_run_are_found_or_asked_for(run, tmp_path):
     with pytest.raises(InputError, match=r"has no best\.safetensors yet"):
+        best_weights(run.path)
+    (run.path / "last.safetensors").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"--model .*last\.safetensors"):
         best_weights(run.path)
     (run.path / "best.safetensors").write_bytes(b"x")
     assert best_weights(run.path) == run.path / "best.safetensors"

@@ -158,6 +158,10 @@ def test_unknown_keys_of_files_are_refused_with_file_and_nearest(write, text, ne
         ("--data.phantoms.healthy=x", "data.phantoms.healthy is a whole number, and 'x'"),
         ("--data.synthesis=[{weight: x}]", "data.synthesis.weight is a number, and 'x'"),
         ("--data.healthy.lists=a.json", "data.healthy.lists is a list of words, and 'a.json'"),
+        (
+            "--run.loggers=[csv]",
+            r"Entries of run.loggers are .*'csv' is none; write \[{name: csv}\]",
+        ),
         ("--model.network=unet", "model.network is a group of settings, and 'unet'"),
         ("--trainer.max_epochs=x", "trainer.max_epochs is a whole number or none, and 'x'"),
         ("--trainer.logger=csv", "use run.loggers"),

@@ -33,6 +33,7 @@ from oncoforge.training.settings import (
     LoggerSettings,
     NetworkSettings,
     RunSettings,
+    ScheduleSettings,
     SourceSettings,
     ValidationSettings,
 )
@@ -186,12 +187,13 @@ def test_other_loggers_write_where_the_run_is(parts, tmp_path):
     ("logger", "sentence"),
     [
         (LoggerSettings("csv", {"nme": "x"}), "The logger csv cannot be used so"),
+        (LoggerSettings("tensorboard", {"colour": 1}), "there is no option 'colour'"),
         (LoggerSettings("wandb"), "pip install wandb"),
         (LoggerSettings("mlflow"), "pip install mlflow"),
     ],
 )
 def test_a_logger_that_cannot_be_used_is_told_so(parts, tmp_path, logger, sentence):
-    if logger.name != "csv":
+    if logger.name in ("wandb", "mlflow"):
         try:
             __import__(logger.name)
         except ImportError:
@@ -199,7 +201,8 @@ def test_a_logger_that_cannot_be_used_is_told_so(parts, tmp_path, logger, senten
         else:
             pytest.skip(f"{logger.name} is installed")
     with pytest.raises(InputError, match=sentence):
-        fit(*parts(), tmp_path, trainer=TRAINER, settings=RunSettings(loggers=[logger]))
+        fit(*parts(), tmp_path / "run", trainer=TRAINER, settings=RunSettings(loggers=[logger]))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -210,6 +213,8 @@ def test_a_logger_that_cannot_be_used_is_told_so(parts, tmp_path, logger, senten
         ({"max_epochs": 2, "check_val_every_n_epoch": 3}, RunSettings(), "nothing would be valid"),
         ({}, RunSettings(checkpoint_every_epochs=0), "checkpoint_every_epochs is 0"),
         ({}, RunSettings(early_stop=0), "early_stop is 0"),
+        ({"accumulate_grad_batches": 0}, QUIET, "accumulate_grad_batches is 0"),
+        ({"limit_train_batches": 0}, QUIET, "nothing would be learned"),
         ({"strategy": "ddq"}, QUIET, "Lightning cannot train so: .*ddq"),
         ({"accelerator": "cpu", "devices": 0}, QUIET, "Lightning cannot train so"),
     ],
@@ -218,6 +223,25 @@ def test_what_cannot_be_trained_is_one_sentence(parts, tmp_path, trainer, settin
     with pytest.raises(InputError, match=sentence) as error:
         fit(*parts(), tmp_path / "run", trainer=trainer, settings=settings)
     assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_that_cannot_begin_leaves_nothing_behind(folder, parts, tmp_path):
+    module, data = parts()
+    data.mix = (0.0, 0.0)
+    with pytest.raises(InputError, match="Shares of a mix"):
+        fit(module, data, tmp_path / "run", trainer=TRAINER)
+    assert not (tmp_path / "run").exists()
+    module, data = parts(schedule=ScheduleSettings(warmup_epochs=-1))  # seen when steps are known
+    with pytest.raises(InputError, match="warmup_epochs is -1"):
+        fit(module, data, tmp_path / "run", trainer=TRAINER)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_bar_counts_epochs_from_one(parts, tmp_path, capfd):
+    fit(*parts(), tmp_path / "run", trainer={**TRAINER, "max_epochs": 1}, settings=QUIET, bar=True)
+    said = capfd.readouterr()
+    assert ("Epoch 1 of 1" in said.err, said.out) == (True, "")
 
 
 def test_a_run_on_slurm_is_requeued_by_slurm_alone(monkeypatch, tmp_path):

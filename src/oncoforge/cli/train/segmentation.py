@@ -40,11 +40,9 @@ class _Segmentation(click.Command):
         super().format_options(ctx, formatter)
         recipe = _import_recipe()
         rows = list(recipe.rows())
-        groups = {"seed": "", **recipe.GROUPS}
+        groups = {"seed": "Of the whole run.", **recipe.GROUPS}
         for group, words in groups.items():
-            with formatter.section(
-                f"{group.capitalize()}: {words.rstrip('.')}" if words else "All"
-            ):
+            with formatter.section(f"{group.capitalize()}: {words.rstrip('.')}"):
                 formatter.write_dl(
                     [
                         # Entries of a list are given together with their list.
@@ -92,6 +90,8 @@ def command(
     last.safetensors), summary.json, metrics.csv, curves.png, pictures of predictions and logs. A
     run that was stopped or killed goes on with --resume, to the same weights.
     """
+    if not configs and not overrides:
+        raise click.UsageError("Missing option '--config': give a YAML file, or a name like smoke.")
     recipe = _import_recipe().read(configs, overrides)
     if print_config:
         click.echo(recipe.text, nl=False)
@@ -164,7 +164,8 @@ def _show(found: Summary) -> None:
     if found.trained == 0:
         click.echo(f"The run in {found.out} is finished; nothing was left to do.")
     if found.best_epoch is None:
-        click.echo("No validation found any tumour or organ; there are no best weights.")
+        click.echo("No validation gave a score, so there are no best weights, but the last ones.")
+        click.echo(f"Weights: {found.last}")
     else:
         dice = "none" if found.best_tumor_dice is None else f"{found.best_tumor_dice:.4f}"
         click.echo(f"Best tumour Dice: {dice}, in epoch {found.best_epoch} of {found.epochs}")

@@ -13,6 +13,9 @@ from oncoforge.training.data.synthetic import PatchTumors
 
 _SHOWN = 8
 
+_LEAST = 8
+"""A case has at least one in so many of a patch's voxels along each axis."""
+
 
 def count(pipeline: Pipeline, cases: Sequence[StoredCase]) -> dict[str, int]:
     """Return in how many cases each class but the background is."""
@@ -21,6 +24,26 @@ def count(pipeline: Pipeline, cases: Sequence[StoredCase]) -> dict[str, int]:
         for name, label in zip(pipeline.classes, pipeline.labels, strict=True)
         if label
     }
+
+
+def check_sizes(pipeline: Pipeline, cases: Sequence[StoredCase]) -> None:
+    """Check that patches would hold more of a case than of what fills them up.
+
+    Raises
+    ------
+    InputError
+        If a case is too small, as a single slice is.
+    """
+    for case in cases:
+        if any(n * _LEAST < whole for n, whole in zip(case.shape, pipeline.patch, strict=True)):
+            x, y, z = case.shape
+            a, b, c = pipeline.patch
+            mm = " x ".join(f"{s:g}" for s in case.spacing_mm)
+            raise InputError(
+                f"{case.case} is too small: {x} x {y} x {z} voxels of {mm} mm, less than an eighth "
+                f"of a patch of {a} x {b} x {c} along an axis; leave it out, or choose a smaller "
+                "--model.pipeline.patch."
+            )
 
 
 def check_training(

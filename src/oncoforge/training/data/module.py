@@ -15,7 +15,7 @@ from oncoforge.networks import Pipeline
 from oncoforge.parallel import Progress, cores, silent
 from oncoforge.store import StoredCase, StoreSettings, build_store, default_folder
 from oncoforge.training.data.augment import check_augmentation
-from oncoforge.training.data.census import check_training, check_validation, count
+from oncoforge.training.data.census import check_sizes, check_training, check_validation, count
 from oncoforge.training.data.channels import (
     bearers,
     foreground_of,
@@ -162,6 +162,7 @@ class SegmentationData(LightningDataModule):
         self.train_cases, self.validation_cases = cases[:trained], cases[trained:]
         mix = self._mix()
         self._check_copies()
+        check_sizes(self.pipeline, cases)
         check_training(self.pipeline, self.train_cases, self.tumors, self.allow_missing)
         check_validation(self.pipeline, self.validation_cases, self.allow_missing)
         self.patches = Patches(

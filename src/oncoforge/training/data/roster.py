@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from oncoforge.errors import InputError
@@ -25,7 +27,7 @@ class Roster:
     healthy
         To train on: from lists of healthy cases.
     validation
-        To validate on.
+        To validate on, each case by an id of its own.
     """
 
     real: tuple[Found, ...]
@@ -82,7 +84,24 @@ def call_roll(
         raise InputError(_nobody(real, healthy))
     check_real(judges)
     check_apart((*sick, *well), judges)
-    return Roster(sick, well, judges)
+    return Roster(sick, well, _told_apart(judges))
+
+
+def _told_apart(cases: Sequence[Found]) -> tuple[Found, ...]:
+    """Give cases whose id another list has too a number, ``a_2``: scores are kept by the id."""
+    taken = {one.entry.case for one in cases}
+    seen: set[str] = set()
+    apart = []
+    for one in cases:
+        name = one.entry.case
+        if name in seen:
+            name = next(n for k in count(2) if (n := f"{one.entry.case}_{k}") not in taken)
+            entry = replace(one.entry, case=name)
+            one = replace(one, files=replace(one.files, entry=entry))
+        taken.add(name)
+        seen.add(name)
+        apart.append(one)
+    return tuple(apart)
 
 
 def _nobody(real: SourceSettings, healthy: SourceSettings) -> str:

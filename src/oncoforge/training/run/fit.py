@@ -15,16 +15,17 @@ import yaml  # type: ignore[import-untyped]
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, Trainer
-from lightning.pytorch.callbacks import EMAWeightAveraging, RichProgressBar
+from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.loggers import Logger
 
 from oncoforge.errors import InputError
 from oncoforge.training.callbacks import writers
 from oncoforge.training.run.checkpoint_io import AtomicCheckpoints, Continue, Resume, load
-from oncoforge.training.run.folder import BEST, CURVES, SUMMARY, RunFolder
+from oncoforge.training.run.failures import sentence_of
+from oncoforge.training.run.folder import BEST, CURVES, LAST, SUMMARY, RunFolder
 from oncoforge.training.run.loggers import build_loggers
 from oncoforge.training.run.processes import is_first
-from oncoforge.training.run.progress import Lines, Say
+from oncoforge.training.run.progress import Bar, Lines, Say
 from oncoforge.training.run.quiet import quiet
 from oncoforge.training.run.stopping import Stop, Terminate
 from oncoforge.training.segmentation.module import SegmentationModule
@@ -72,6 +73,11 @@ class Summary:
     def best(self) -> Path:
         """The best weights, which `oncoforge.checkpoints.load` reads."""
         return self.out / BEST
+
+    @property
+    def last(self) -> Path:
+        """The weights of the last epoch, of the same kind."""
+        return self.out / LAST
 
     @property
     def curves(self) -> Path:
@@ -145,9 +151,11 @@ def fit(
     _check(settings, options)
     folder = RunFolder(Path(out))
     text = _described(module, data, options, settings) if config is None else config
-    state = _claim(folder, text, resume, overwrite)
+    if is_first():
+        folder.check(text, resume=resume, overwrite=overwrite)
+    state = folder.state if resume and folder.state.is_file() else None
     begun = _Begun.of(state, settings) if state else _Begun()
-    if begun.stopped or begun.epochs >= options["max_epochs"] > 0:
+    if begun.stopped or begun.epochs >= options["max_epochs"]:
         return _summary(folder.path, begun.epochs, module)
     with quiet(), _own_randomness():
         if is_first():
@@ -156,7 +164,16 @@ def fit(
             data.setup("fit")
         loggers = build_loggers(settings.loggers, folder.path, begun.steps)
         callbacks = _callbacks(module, folder, settings, bar, say)
-        _train(_trainer(options, loggers, callbacks, folder.path), module, data, state)
+        made = _trainer(options, loggers, callbacks, folder.path)
+        if is_first():
+            # Only now: what could not begin leaves nothing, and can be asked for anew.
+            folder.claim(text, resume=resume, overwrite=overwrite)
+        try:
+            _train(made, module, data, state)
+        except InputError:
+            if is_first():
+                folder.release()
+            raise
     return _summary(folder.path, begun.epochs, module)
 
 
@@ -199,7 +216,8 @@ def _check(settings: RunSettings, options: dict[str, Any]) -> None:
         ("trainer.max_epochs", epochs),
         ("trainer.check_val_every_n_epoch", every),
         ("run.checkpoint_every_epochs", settings.checkpoint_every_epochs),
-        ("run.early_stop", settings.early_stop or 1 if settings.early_stop != 0 else 0),
+        ("run.early_stop", 1 if settings.early_stop is None else settings.early_stop),
+        ("trainer.accumulate_grad_batches", options.get("accumulate_grad_batches", 1)),
     ):
         if number is None or number < 1:
             raise InputError(f"{name} is {number}; give a whole number from 1.")
@@ -208,15 +226,11 @@ def _check(settings: RunSettings, options: dict[str, Any]) -> None:
             f"trainer.check_val_every_n_epoch is {every} and trainer.max_epochs {epochs}, so "
             f"nothing would be validated; give {epochs} at most."
         )
-
-
-def _claim(folder: RunFolder, text: str, resume: bool, overwrite: bool) -> Path | None:
-    """Take the folder, and return the state that the run goes on from."""
-    if is_first():
-        there = folder.claim(text, resume=resume, overwrite=overwrite)
-    else:  # the first process has done so, or is about to
-        there = resume and folder.state.is_file()
-    return folder.state if there else None
+    if options.get("limit_train_batches") == 0:
+        raise InputError(
+            "trainer.limit_train_batches is 0, so nothing would be learned; give a number above 0, "
+            "or null for all batches."
+        )
 
 
 def _averaging(decay: float | None) -> list[Callback]:
@@ -234,7 +248,7 @@ def _callbacks(
         Resume(folder.state, settings.checkpoint_every_epochs),
         Continue(),
         Terminate(),
-        *([RichProgressBar()] if bar else []),
+        *([Bar()] if bar else []),
         *([Lines(say)] if say else []),
     ]
 
@@ -249,7 +263,7 @@ def _trainer(
     if SLURMEnvironment.detect():
         # Lightning's own requeueing resumes in the midst of an epoch, from a file of its own.
         plugins.append(SLURMEnvironment(auto_requeue=False))
-    shown = any(isinstance(callback, RichProgressBar) for callback in callbacks)
+    shown = any(isinstance(callback, Bar) for callback in callbacks)
     try:
         return Trainer(
             **{
@@ -273,13 +287,13 @@ def _train(
         if isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
-    except torch.cuda.OutOfMemoryError as error:
-        raise InputError(
-            f"The GPU has too little memory ({str(error).splitlines()[0]}); give a smaller "
-            "--data.batch_size or --model.pipeline.patch, or --trainer.precision 16-mixed."
-        ) from None
     except MisconfigurationException as error:
         raise InputError(f"Lightning cannot train so: {' '.join(str(error).split())}") from None
+    except (InputError, RuntimeError, MemoryError) as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        raise InputError(sentence) from None
 
 
 @contextmanager

@@ -108,8 +108,10 @@ class RunFolder:
         InputError
             If both are asked for, or its settings cannot be read.
         OutputError
-            If it holds another run.
+            If it is a file, or holds another run.
         """
+        if self.path.is_file():
+            raise OutputError(f"{self.path} is a file; give the name of a folder.")
         if resume and overwrite:
             raise InputError("--resume goes on with a run and --overwrite removes it; give one.")
         there = self.there()
@@ -120,6 +122,13 @@ class RunFolder:
             )
         if resume:
             self._compare(config)
+
+    def release(self) -> None:
+        """Give the folder back, if the run that took it failed before the end of an epoch."""
+        if not (self.state.exists() or (self.path / LAST).exists()):
+            with suppress(OSError):
+                self._clear()
+                self.path.rmdir()  # which others' files keep from happening
 
     def there(self) -> list[str]:
         """Name what a run has left here."""
@@ -191,9 +200,11 @@ def best_weights(run: str | os.PathLike[str]) -> Path:
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; give the --out of 'oncoforge train'.")
     if RunFolder(folder).there():
+        last = folder / LAST
+        other = f", or take its last weights with --model {last}" if last.exists() else ""
         raise InputError(
             f"The run in {folder} has no {BEST} yet: it is written after the first validation; "
-            "wait for it, or go on with --resume."
+            f"wait for it, or go on with --resume{other}."
         )
     raise InputError(f"{folder} holds no run; give the --out of 'oncoforge train'.")
 

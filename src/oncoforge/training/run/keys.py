@@ -129,6 +129,12 @@ def check_names(values: Any, hint: Any, name: str, known: Keys) -> None:
         return
     if isinstance(values, Sequence) and not isinstance(values, str) and is_list(hint):
         for value in values:
+            if not isinstance(value, Mapping):
+                first = dataclasses.fields(kind)[0].name
+                raise InputError(
+                    f"Entries of {name} are groups of settings, and {value!r} is none; write "
+                    f"[{{{first}: {value}}}]."
+                )
             check_names(value, hint, name, known)
     elif is_dataclass(hint) and not isinstance(values, Mapping):
         raise InputError(f"{name} is {words_of(hint)}, and {values!r} is none.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lightning.pytorch.loggers import (
     TensorBoardLogger,
     WandbLogger,
 )
+from torch.utils.tensorboard import SummaryWriter
 
 from oncoforge.errors import InputError
 from oncoforge.training.settings import LoggerSettings
@@ -52,6 +54,8 @@ def _build(one: LoggerSettings, folder: Path, first_step: int) -> Logger:
     }
     kind, defaults = kinds[one.name]
     try:
+        if one.name == "tensorboard":  # which looks at its options when it writes first
+            _check_options(one.options, TensorBoardLogger, SummaryWriter)
         return kind(**{**defaults, **one.options})
     except ModuleNotFoundError as error:
         raise InputError(
@@ -60,3 +64,10 @@ def _build(one: LoggerSettings, folder: Path, first_step: int) -> Logger:
         ) from None
     except (TypeError, ValueError) as error:
         raise InputError(f"The logger {one.name} cannot be used so: {error}.") from None
+
+
+def _check_options(names: Iterable[str], *takers: Callable[..., Any]) -> None:
+    known = {name for taker in takers for name in inspect.signature(taker).parameters}
+    for name in names:
+        if name not in known:
+            raise TypeError(f"there is no option {name!r}")

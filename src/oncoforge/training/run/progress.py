@@ -1,4 +1,4 @@
-"""A line for every epoch, where nobody watches a bar."""
+"""How far a training is: a bar that moves, or a line for every epoch where nobody watches."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ from collections.abc import Callable
 from math import isfinite
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import RichProgressBar
 
 from oncoforge.training.callbacks.measured import numbers
 
 Say = Callable[[str], None]
 """Called with one line of text."""
+
+
+class Bar(RichProgressBar):
+    """Lightning's bar, on standard error, where epochs count from 1 as they do elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__(console_kwargs={"stderr": True})
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return f"Epoch {current_epoch + 1} of {self.trainer.max_epochs}"
 
 
 class Lines(Callback):

@@ -19,6 +19,8 @@ _WARNINGS: Final = (
     # Lightning's own use of what PyTorch gave up.
     r".*isinstance\(treespec, LeafSpec\)",
     r".*`?torch\.(cuda|cpu)\.amp\..*is deprecated",
+    # A training without validation.
+    r"Total length of `.*` across ranks is zero",
     # The module of a run begins with weights of its own.
     r"Found .* module\(s\) in eval mode at the start of training",
     # Only tensors of a validation that all ranks have worked out together.

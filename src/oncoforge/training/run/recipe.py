@@ -32,6 +32,8 @@ from oncoforge.training.run.shipped import locate
 from oncoforge.training.segmentation.module import SegmentationModule
 from oncoforge.training.settings import RunSettings
 
+_LIMITS: Final = ("limit_train_batches", "limit_val_batches")
+
 GROUPS: Final[Mapping[str, str]] = {
     "model": "What is trained, and how.",
     "data": "What it is trained on, and validated on.",
@@ -226,11 +228,14 @@ def _parser() -> ArgumentParser:
     kinds: tuple[tuple[type, str, set[str]], ...] = (
         (SegmentationModule, "model", {"seed"}),
         (SegmentationData, "data", {"seed", "pipeline"}),
-        (Trainer, "trainer", every - set(TRAINER)),
+        (Trainer, "trainer", every - set(TRAINER) | set(_LIMITS)),
         (RunSettings, "run", set()),
     )
     for kind, group, skip in kinds:
         parser.add_class_arguments(kind, group, instantiate=False, skip=skip)
+    for name in _LIMITS:
+        # One batch is no part: of Lightning's own hint, typing may have changed the order.
+        parser.add_argument(f"--trainer.{name}", type=int | float | None, default=None)
     loggers = [asdict(one) for one in RunSettings().loggers]
     parser.set_defaults({**_DEFAULTS, "run.loggers": loggers})
     return parser

@@ -153,7 +153,7 @@ class SegmentationModule(LightningModule):
 
         With fp16 some are too large now and then; its scaler leaves such a step out.
         """
-        if not self.trainer.precision.startswith("16"):
+        if self.trainer.precision != "16-mixed":
             grads = [p.grad for p in self.network.parameters() if p.grad is not None]
             if not self._everywhere(bool(nn.utils.get_total_norm(grads).isfinite())):
                 raise self._not_finite("gradient")
