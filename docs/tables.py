@@ -372,6 +372,7 @@ COMMANDS = ("synth", "demo", "check", "analyze", "predict", "evaluate")
 WEIGHTS = ("list", "show", "fetch", "import", "networks")
 """Commands of ``oncoforge weights``."""
 
+
 def recipe_keys(group: str) -> str:
     """Every key of one group of a recipe."""
     from oncoforge.training.run import recipe  # Lightning is slow to import

@@ -37,3 +37,11 @@ def test_odd_sizes_come_out_as_they_went_in():
     with torch.device("meta"):
         network = build("unetpp", 1, 2, features=SMALL)
     assert network(torch.empty(2, 1, 47, 33, 18, device="meta")).shape == (2, 2, 47, 33, 18)
+
+
+def test_every_weight_that_is_trained_has_a_gradient():
+    """Several processes would wait for those of others."""
+    network = build("unetpp", 1, 2, features=(4, 4, 4, 4, 4, 4))
+    network(torch.rand(1, 1, 32, 32, 32)).sum().backward()
+    without = [n for n, p in network.named_parameters() if p.requires_grad and p.grad is None]
+    assert without == []

@@ -188,7 +188,9 @@ def _weights(models: Sequence[str], runs: Sequence[Path]) -> list[str]:
     """Return the weights that models and runs stand for."""
     if not models and not runs:
         raise click.UsageError("Missing option '--model' or '--run': name the weights.")
-    from oncoforge.training.run.folder import best_weights  # not needed without a run
+    if not runs:
+        return list(models)
+    from oncoforge.training.run.folder import best_weights  # part of an extra of its own
 
     return [*models, *(str(best_weights(run)) for run in runs)]
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from oncoforge import anatomy
 from oncoforge.analysis.body import body, box_of
 from oncoforge.analysis.survey import read_oncoforge
-from oncoforge.errors import GridMismatchError
+from oncoforge.errors import GridMismatchError, InputError
 from oncoforge.formats import Volume, read_image
 from oncoforge.formats.lattice import Axis, Box, Lattice, ratios_of
 from oncoforge.store import arrays
@@ -96,6 +96,11 @@ def _kept(scan: Volume, labels: npt.NDArray[np.uint8], lattice: Lattice, crop: b
 def _between(axis: Axis, part: slice) -> slice:
     """Return the voxels of the store that some of the scan have a share in."""
     inside = np.flatnonzero((axis.upper >= part.start) & (axis.lower < part.stop))
+    if not len(inside):
+        raise InputError(
+            "No voxel of the store would lie in the body, so coarse is its spacing_mm; choose a "
+            "finer one."
+        )
     return slice(int(inside[0]), int(inside[-1]) + 1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,30 @@ def test_the_best_weights_of_a_run_are_found_or_asked_for(run, tmp_path):
         best_weights(tmp_path)
     with pytest.raises(InputError, match="no folder"):
         best_weights(Path("nowhere"))
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path):
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from oncoforge.training.run.folder import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1])).held():\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    folder = tmp_path / "run"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    with other:
+        assert other.stdout.readline() == "held\n"
+        with (
+            pytest.raises(OutputError, match="Another process is training in"),
+            RunFolder(folder).held(),
+        ):
+            pass
+        other.kill()
+    # The one that was killed has let go.
+    with RunFolder(folder).held():
+        assert (folder / ".lock").exists()
+    assert list(folder.iterdir()) == []

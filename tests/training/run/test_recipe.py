@@ -195,6 +195,13 @@ def test_files_that_are_no_recipes_are_told_so(write, text, sentence):
     assert "\n" not in str(error.value)
 
 
+def test_one_batch_is_not_all_of_them():
+    words = ["--trainer.limit_val_batches=1", "--trainer.limit_train_batches=0.5"]
+    found = recipe.read(["smoke"], words).trainer
+    for name, kind, value in (("limit_val_batches", int, 1), ("limit_train_batches", float, 0.5)):
+        assert (type(found[name]), found[name]) == (kind, value)
+
+
 def test_a_recipe_that_is_not_there_is_told_so(tmp_path):
     with pytest.raises(InputError, match=r"no recipe .*nope\.yaml"):
         locate(tmp_path / "nope.yaml")

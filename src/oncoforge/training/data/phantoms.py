@@ -106,7 +106,8 @@ def _make(
         work = _Work(temporary, settings.spacing_mm, tuple(organs), seed)
         items = [(HEALTHY, n) for n in range(settings.healthy)]
         items += [(TUMORS, n) for n in range(settings.validation)]
-        for failure in each(work, items, workers, progress):
+        # All of them, as a generator that is left early warns.
+        for failure in list(each(work, items, workers, progress)):
             if isinstance(failure, Failure):
                 raise InputError(f"A phantom could not be made: {failure.sentence}")
         well, sick = (

@@ -84,6 +84,8 @@ def _read(path: str, root: str | None, fold: int | None, needs_fold: bool) -> Ca
     if fold is None or needs_fold:
         return read_list(path, root, fold=fold)
     plain = read_list(path, root)
+    if fold < 0:
+        raise InputError(f"data.fold is {fold}; give one from 0.")
     known = any(entry.fold is not None for entry in plain)
     return read_list(path, root, fold=fold) if known else plain
 

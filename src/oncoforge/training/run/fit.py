@@ -165,15 +165,17 @@ def fit(
         loggers = build_loggers(settings.loggers, folder.path, begun.steps)
         callbacks = _callbacks(module, folder, settings, bar, say)
         made = _trainer(options, loggers, callbacks, folder.path)
-        if is_first():
-            # Only now: what could not begin leaves nothing, and can be asked for anew.
-            folder.claim(text, resume=resume, overwrite=overwrite)
-        try:
+        if not is_first():
             _train(made, module, data, state)
-        except InputError:
-            if is_first():
-                folder.release()
-            raise
+        else:
+            # Only now: what could not begin leaves nothing, and can be asked for anew.
+            with folder.held():
+                folder.claim(text, resume=resume, overwrite=overwrite)
+                try:
+                    _train(made, module, data, state)
+                except InputError:
+                    folder.release()
+                    raise
     return _summary(folder.path, begun.epochs, module)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import yaml  # type: ignore[import-untyped]
 
@@ -27,6 +27,8 @@ FILES: Final = (CONFIG, BEST, LAST, STATE, "metrics.csv", SUMMARY, CURVES)
 
 FOLDERS: Final = ("pictures", "tensorboard", "csv", "mlruns", "wandb")
 """Folders that a run leaves."""
+
+_LOCK = ".lock"
 
 MAY_CHANGE: Final = (
     "trainer.max_epochs",
@@ -123,11 +125,40 @@ class RunFolder:
         if resume:
             self._compare(config)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from training in the folder; also one that is killed lets go.
+
+        Raises
+        ------
+        OutputError
+            If another one does so now.
+        """
+        lock = self.path / _LOCK
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = lock.open("w")
+        except OSError as error:
+            raise OutputError(
+                f"{self.path} cannot be written ({error.strerror or error}); choose another folder."
+            ) from error
+        with file:
+            if not _taken(file):
+                raise OutputError(
+                    f"Another process is training in {self.path}; wait for it, stop it, or choose "
+                    "another folder."
+                )
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+
     def release(self) -> None:
         """Give the folder back, if the run that took it failed before the end of an epoch."""
         if not (self.state.exists() or (self.path / LAST).exists()):
             with suppress(OSError):
                 self._clear()
+                (self.path / _LOCK).unlink(missing_ok=True)
                 self.path.rmdir()  # which others' files keep from happening
 
     def there(self) -> list[str]:
@@ -207,6 +238,21 @@ def best_weights(run: str | os.PathLike[str]) -> Path:
             f"wait for it, or go on with --resume{other}."
         )
     raise InputError(f"{folder} holds no run; give the --out of 'oncoforge train'.")
+
+
+def _taken(file: TextIO) -> bool:
+    """Lock a file for this process, and not for those that it forks; tell whether that was done."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 def _leaves(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:

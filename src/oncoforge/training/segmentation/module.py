@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
+from math import inf
 from typing import Any, cast
 
 import torch
@@ -270,7 +271,7 @@ def _check(settings: OptimizerSettings, ema_decay: float | None, seed: int) -> N
     """Refuse numbers with which nothing is learned."""
     if seed < 0:
         raise InputError(f"seed is {seed}; give a number from 0.")
-    if not settings.lr > 0:
+    if not 0 < settings.lr < inf:
         raise InputError(f"optimizer.lr is {settings.lr}; give a number above 0.")
     if not settings.weight_decay >= 0:
         raise InputError(f"optimizer.weight_decay is {settings.weight_decay}; give one from 0.")
