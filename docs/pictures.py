@@ -7,6 +7,8 @@ python docs/pictures.py sizes      # one
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -666,6 +668,25 @@ def save_sheet(report: Path, name: str) -> None:
         save(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS), name, few=False)
 
 
+def draw_training() -> None:
+    """The smoke recipe: its last validation, and its curves."""
+    with tempfile.TemporaryDirectory() as scratch:
+        run = Path(scratch) / "run"
+        command = ["oncoforge.cli", "train", "segmentation", "--config", "smoke", "--out", str(run)]
+        subprocess.run([sys.executable, "-m", *command], check=True)
+        shutil.copy(sorted((run / "pictures").iterdir())[-1], IMAGES / "training.png")
+        shutil.copy(run / "curves.png", IMAGES / "training-curves.png")
+
+
+def draw_experiment() -> None:
+    """Two test patients of the smoke experiment, with shapes that are free to show; minutes."""
+    script = IMAGES.parents[1] / "benchmarks" / "experiment" / "run.py"
+    with tempfile.TemporaryDirectory() as scratch:
+        words = ["--shapes", "fields", "--seeds", "1", "--out", scratch]
+        subprocess.run([sys.executable, str(script), *words], check=True)
+        shutil.copy(Path(scratch) / "result.png", IMAGES / "experiment.png")
+
+
 PICTURES: dict[str, Callable[[], None]] = {
     "demo": draw_demo,
     "planes": draw_planes,
@@ -685,6 +706,9 @@ PICTURES: dict[str, Callable[[], None]] = {
     "exophytic": draw_exophytic,
     "analysis": draw_analysis,
     "evaluation": draw_evaluation,
+    "training": draw_training,
+    "training-curves": draw_training,
+    "experiment": draw_experiment,
 }
 
 if __name__ == "__main__":

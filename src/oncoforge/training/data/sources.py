@@ -81,6 +81,11 @@ def find_cases(
 
 
 def _read(path: str, root: str | None, fold: int | None, needs_fold: bool) -> CaseList:
+    if not Path(path).exists():
+        raise InputError(
+            f"There is no list {path} in {Path.cwd()}; make it with 'oncoforge prepare', or name "
+            "another one in --data.healthy.lists, --data.real.lists or --data.validation.lists."
+        )
     if fold is None or needs_fold:
         return read_list(path, root, fold=fold)
     plain = read_list(path, root)
