@@ -12,6 +12,8 @@ import pytest
 # each of them, which wait for each other. Read when torch is first imported.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # What asks for as many processes as there are cores, and names no number, has its own core.
+    os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 
 # The same examples every time, so that a commit's checks tell of the commit and not of their luck;
 # ``HYPOTHESIS_PROFILE=search`` looks for new ones.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
+import psutil
 import pytest
 
 from oncoforge.errors import InputError
-from oncoforge.parallel import Failure, cores, each
+from oncoforge.parallel import Failure, cores, dismiss, each
 
 both_ways = pytest.mark.parametrize("workers", [1, 2])
 
@@ -104,3 +105,14 @@ def test_ctrl_c_passes():
 
 def test_there_is_a_core():
     assert cores() >= 1
+
+
+def test_workers_are_dismissed_and_come_again():
+    me = psutil.Process()
+    before = {child.pid for child in me.children(recursive=True)}
+    for _ in range(2):
+        assert list(each(abs, [-1, -2, -3], workers=2)) == [1, 2, 3]
+        dismiss()
+        left = [c for c in me.children(recursive=True) if "LokyProcess" in " ".join(c.cmdline())]
+        assert [child for child in left if child.pid not in before] == []
+    dismiss()

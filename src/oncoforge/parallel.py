@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -108,3 +109,15 @@ def each(
             f"The system killed one of {number} worker processes, most likely because memory ran "
             "out; use fewer --workers."
         ) from error
+
+
+def dismiss() -> None:
+    """End the processes of `each` that wait for more work; the next call starts new ones.
+
+    They hold memory. And what forks this process later shares their pipes, after which work that is
+    given to them may never come back.
+    """
+    if "joblib" in sys.modules:
+        from joblib.externals.loky import get_reusable_executor
+
+        get_reusable_executor().shutdown(wait=True)

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from oncoforge.errors import InputError
 from oncoforge.networks import Pipeline
-from oncoforge.parallel import Progress, cores, silent
+from oncoforge.parallel import Progress, cores, dismiss, silent
 from oncoforge.store import StoredCase, StoreSettings, build_store, default_folder
 from oncoforge.training.data.augment import check_augmentation
 from oncoforge.training.data.census import check_sizes, check_training, check_validation, count
@@ -151,6 +151,7 @@ class SegmentationData(LightningDataModule):
     def prepare_data(self) -> None:
         """Make phantoms, and bring all cases into the store, where they are not there yet."""
         self._gather(None)
+        dismiss()  # before workers of the loaders are forked
 
     def setup(self, stage: str | None = None) -> None:
         """Open the store, and check what its cases have."""
