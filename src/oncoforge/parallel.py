@@ -114,8 +114,7 @@ def each(
 def dismiss() -> None:
     """End the processes of `each` that wait for more work; the next call starts new ones.
 
-    They hold memory. And what forks this process later shares their pipes, after which work that is
-    given to them may never come back.
+    They hold memory, and what forks this process later would share their pipes.
     """
     if "joblib" in sys.modules:
         from joblib.externals.loky import get_reusable_executor
