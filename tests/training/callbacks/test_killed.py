@@ -8,7 +8,8 @@ import pytest
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from oncoforge.training.callbacks import pictures, summary, writers
-from oncoforge.training.callbacks.metrics import TABLE, read
+from oncoforge.training.callbacks.metrics import read
+from oncoforge.training.files import TABLE
 
 SCORES = [0.4, 0.3, 0.6]
 TIMED = ("samples_per_s", "data_wait")

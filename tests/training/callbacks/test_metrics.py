@@ -9,7 +9,8 @@ import pytest
 
 from oncoforge.errors import InputError
 from oncoforge.training.callbacks import Metrics, Throughput
-from oncoforge.training.callbacks.metrics import TABLE, read
+from oncoforge.training.callbacks.metrics import read
+from oncoforge.training.files import TABLE
 
 
 def test_a_row_holds_the_numbers_of_its_epoch(tiny, train, folder):

@@ -7,7 +7,7 @@ import json
 from PIL import Image as Pillow
 
 from oncoforge.training.callbacks import SummaryFile, Weights, summary, writers
-from oncoforge.training.callbacks.summary import CURVES, SUMMARY
+from oncoforge.training.files import CURVES, SUMMARY
 
 
 def _summary(folder):

@@ -9,7 +9,8 @@ import torch
 from torch.utils.data import Dataset
 
 from oncoforge.training.callbacks import Metrics, Throughput, throughput
-from oncoforge.training.callbacks.metrics import TABLE, read
+from oncoforge.training.callbacks.metrics import read
+from oncoforge.training.files import TABLE
 
 
 class Clock:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oncoforge.training.callbacks.metrics import TABLE, read
+from oncoforge.training.callbacks.metrics import read
+from oncoforge.training.files import TABLE
 
 SCRIPT = """
 import importlib.util, json, os, sys, warnings

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from oncoforge.checkpoints import load
 from oncoforge.errors import InputError, UnknownNameError
 from oncoforge.training.callbacks import Weights
-from oncoforge.training.callbacks.weights import BEST, LAST
+from oncoforge.training.files import BEST, LAST
 
 
 class _Trained(Callback):

@@ -14,11 +14,10 @@ from oncoforge.errors import InputError
 from oncoforge.formats.atomic import atomic_write
 from oncoforge.training.callbacks.measured import Numbers, epochs_done, numbers, validated
 from oncoforge.training.callbacks.throughput import SPEED, WAIT
+from oncoforge.training.files import TABLE
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
-
-TABLE: Final = "metrics.csv"
 
 _COUNTS: Final = ("epoch", "step")
 _SHORT: Final = {SPEED: "samples_per_s", WAIT: "data_wait"}

@@ -17,13 +17,13 @@ from oncoforge.reports.training import ShownCase, Spacing, draw
 from oncoforge.reports.wording import number
 from oncoforge.training.callbacks.measured import epochs_done, validated
 from oncoforge.training.callbacks.segmenter import config_of, segmenter
+from oncoforge.training.files import PICTURES
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
 
     from oncoforge.networks.config import Pipeline
 
-FOLDER: Final = "pictures"
 _TAG: Final = "val/pictures"
 
 
@@ -40,7 +40,7 @@ class Pictures(Callback):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder) / FOLDER
+        self.folder = Path(folder) / PICTURES
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Draw."""
@@ -115,4 +115,4 @@ def _hand_over(logger: Logger, path: Path, png: bytes, step: int) -> None:
     elif isinstance(logger, WandbLogger):
         logger.log_image(_TAG, [str(path)], step=step)
     elif isinstance(logger, MLFlowLogger):
-        logger.experiment.log_artifact(logger.run_id, str(path), FOLDER)
+        logger.experiment.log_artifact(logger.run_id, str(path), PICTURES)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Callback
 
 from oncoforge.formats.atomic import atomic_write
 from oncoforge.reports.training_curves import draw
 from oncoforge.training.callbacks.measured import epochs_done, validated
-from oncoforge.training.callbacks.metrics import TABLE, read
+from oncoforge.training.callbacks.metrics import read
 from oncoforge.training.callbacks.segmenter import config_of, segmenter
 from oncoforge.training.callbacks.weights import Best, best_of
+from oncoforge.training.files import CURVES, SUMMARY, TABLE
 from oncoforge.version import __version__
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
-
-SUMMARY: Final = "summary.json"
-CURVES: Final = "curves.png"
 
 
 class SummaryFile(Callback):

@@ -15,12 +15,10 @@ from oncoforge.errors import InputError, UnknownNameError
 from oncoforge.training.callbacks.averages import averaged
 from oncoforge.training.callbacks.measured import callbacks, epochs_done, numbers, validated
 from oncoforge.training.callbacks.segmenter import config_of, segmenter
+from oncoforge.training.files import BEST, LAST
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
-
-BEST: Final = "best.safetensors"
-LAST: Final = "last.safetensors"
 
 _VALIDATION: Final = "val/"
 

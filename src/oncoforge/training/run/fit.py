@@ -20,9 +20,10 @@ from lightning.pytorch.loggers import Logger
 
 from oncoforge.errors import InputError
 from oncoforge.training.callbacks import writers
+from oncoforge.training.files import BEST, CURVES, LAST, SUMMARY
 from oncoforge.training.run.checkpoint_io import AtomicCheckpoints, Continue, Resume, load
 from oncoforge.training.run.failures import sentence_of
-from oncoforge.training.run.folder import BEST, CURVES, LAST, SUMMARY, RunFolder
+from oncoforge.training.run.folder import RunFolder
 from oncoforge.training.run.loggers import build_loggers
 from oncoforge.training.run.processes import is_first
 from oncoforge.training.run.progress import Bar, Lines, Say

@@ -14,18 +14,21 @@ import yaml  # type: ignore[import-untyped]
 
 from oncoforge.errors import InputError, OutputError
 from oncoforge.formats.atomic import atomic_write
+from oncoforge.training.files import (
+    BEST,
+    CONFIG,
+    CURVES,
+    LAST,
+    PICTURES,
+    STATE,
+    SUMMARY,
+    TABLE,
+)
 
-CONFIG: Final = "config.yaml"
-STATE: Final = "resume.ckpt"
-BEST: Final = "best.safetensors"
-LAST: Final = "last.safetensors"
-SUMMARY: Final = "summary.json"
-CURVES: Final = "curves.png"
-
-FILES: Final = (CONFIG, BEST, LAST, STATE, "metrics.csv", SUMMARY, CURVES)
+FILES: Final = (CONFIG, BEST, LAST, STATE, TABLE, SUMMARY, CURVES)
 """Files that a run leaves."""
 
-FOLDERS: Final = ("pictures", "tensorboard", "csv", "mlruns", "wandb")
+FOLDERS: Final = (PICTURES, "tensorboard", "csv", "mlruns", "wandb")
 """Folders that a run leaves."""
 
 _LOCK = ".lock"
